@@ -1,0 +1,86 @@
+"""What leaves `/graphql` over HTTP: the media type that was asked for, and refusals as well-formed GraphQL errors."""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import orjson
+from starlette.responses import Response
+
+JSON: Final = "application/json"
+GRAPHQL_RESPONSE: Final = "application/graphql-response+json"
+HTML: Final = "text/html"
+
+EXACT = 2
+QUALITY = re.compile(r"(0(\.\d{0,3})?|1(\.0{0,3})?)")
+
+
+class RequestRefused(Exception):
+    """The HTTP request is refused before any GraphQL is looked at; `code` goes to `extensions.code`."""
+
+    def __init__(self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.headers = dict(headers or {})
+
+
+def preferred(accept: str, offered: Iterable[str] = (JSON, GRAPHQL_RESPONSE)) -> str | None:
+    """The offered media type an `Accept` header (RFC 9110, 12.5.1) likes best, or None when it takes none of them.
+
+    An exact mention beats a wildcard. Named side by side, the GraphQL type wins; under a wildcard, plain JSON does,
+    as the GraphQL-over-HTTP specification asks for clients that don't say.
+    """
+    if not accept.strip():
+        return JSON
+    ranges = [given for part in accept.split(",") if (given := _range(part))]
+    ranked = [(*match, offer) for offer in offered if (match := _match(offer, ranges)) is not None]
+    best = max(ranked, key=lambda rank: (*rank[:2], _is_favourite(rank[2], rank[1])), default=None)
+    return best[2] if best else None
+
+
+def _range(part: str) -> tuple[str, float] | None:
+    kind, *given = (piece.strip().lower() for piece in part.split(";"))
+    parameters = dict(parameter.split("=", 1) for parameter in given if "=" in parameter)
+    quality = parameters.get("q", "1")
+    if not QUALITY.fullmatch(quality) or parameters.get("charset", "utf-8").strip('"') not in ("utf-8", "utf8"):
+        return None
+    return kind, float(quality)
+
+
+def _match(offer: str, ranges: list[tuple[str, float]]) -> tuple[float, int] | None:
+    """The quality and the exactness (2 exact, 1 type/*, 0 */*) of the most exact range that covers the offer."""
+    patterns = {offer: EXACT, f"{offer.partition('/')[0]}/*": 1, "*/*": 0}
+    found = [(patterns[kind], quality) for kind, quality in ranges if kind in patterns]
+    if not found:
+        return None
+    exactness, quality = max(found)
+    return (quality, exactness) if quality > 0 else None
+
+
+def _is_favourite(offer: str, exactness: int) -> bool:
+    return offer == (GRAPHQL_RESPONSE if exactness == EXACT else JSON)
+
+
+def encode(data: object) -> bytes:
+    """The UTF-8 JSON of a GraphQL response."""
+    return orjson.dumps(data)
+
+
+def respond(body: bytes, media_type: str, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """An HTTP response that no cache keeps: answers depend on who asks."""
+    fixed = {
+        "content-type": f"{media_type}; charset=utf-8",
+        "cache-control": "no-store",
+        "vary": "accept",
+        "x-content-type-options": "nosniff",
+    }
+    return Response(body, status_code=status, headers={**fixed, **(headers or {})})
+
+
+def refuse(refused: RequestRefused, accept: str) -> Response:
+    """The refusal as a GraphQL response with one error and no data, in the media type asked for or else plain JSON."""
+    error = {"message": refused.message, "extensions": {"code": refused.code}}
+    media_type = preferred(accept) or JSON
+    return respond(encode({"errors": [error]}), media_type, refused.status, refused.headers)

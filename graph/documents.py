@@ -1,0 +1,141 @@
+"""The bounded cache of documents: (text, operation name) -> parsed, limited, validated and costed, ready to execute."""
+
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from graphql import (
+    DocumentNode,
+    GraphQLError,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    OperationType,
+    parse,
+    specified_rules,
+    validate,
+)
+from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
+from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
+
+from graph import costs, masking
+
+RULES: Final = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)
+MOST_ERRORS: Final = 20
+BYTES_PER_TOKEN: Final = 600  # measured on graphql-core's nodes and tokens, at the worst
+COSTS_KEPT: Final = 64
+MEBIBYTE: Final = 1024 * 1024
+
+
+@dataclass(eq=False, slots=True)
+class Prepared:
+    """A document with the operation chosen in it, or the errors that say why it can't be executed.
+
+    `sized_by` names the variables that decide the cost; `costs` remembers the cost for their last values.
+    """
+
+    document: DocumentNode | None = None
+    operation: OperationDefinitionNode | None = None
+    errors: tuple[GraphQLError, ...] = ()
+    tally: costs.Tally = field(default_factory=costs.Tally)
+    sized_by: tuple[str, ...] = ()
+    costs: dict[tuple[int | None, ...], int] = field(default_factory=dict)
+    weight: int = 0
+
+    @property
+    def kind(self) -> OperationType | None:
+        """Query, mutation or subscription; None when there are errors."""
+        return self.operation.operation if self.operation else None
+
+
+class Documents:
+    """Prepares documents for one schema, and keeps the last ones within a count and a weight in bytes."""
+
+    def __init__(
+        self, schema: GraphQLSchema, limits: costs.Limits, most: int = 1_000, most_bytes: int = 32 * MEBIBYTE
+    ) -> None:
+        self.schema = schema
+        self.limits = limits
+        self.most = most
+        self.most_bytes = most_bytes
+        self.weight = 0
+        self._kept: OrderedDict[tuple[str, str | None], Prepared] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def prepare(self, text: str, operation_name: str | None) -> Prepared:
+        """The document of this text with the named operation chosen, from the cache when it has been seen before."""
+        key = (text, operation_name)
+        found = self._kept.get(key)
+        if found is None:
+            found = self._prepared(text, operation_name)
+            self._keep(key, found)
+        else:
+            self._kept.move_to_end(key)
+        return found
+
+    def cost(self, prepared: Prepared, variables: Mapping[str, Any]) -> int:
+        """The cost of an executable document with these variables: about one for each value that can be answered."""
+        if prepared.document is None or prepared.operation is None or not prepared.sized_by:
+            return prepared.tally.fixed
+        sizes = costs.sizes(prepared.operation, variables)
+        key = tuple(sizes.get(name) for name in prepared.sized_by)
+        if key not in prepared.costs:
+            if len(prepared.costs) >= COSTS_KEPT:
+                prepared.costs.clear()
+            count = costs.Count(self.schema, prepared.document, self.limits, sizes)
+            prepared.costs[key] = count.operation(prepared.operation).fixed
+        return prepared.costs[key]
+
+    def _keep(self, key: tuple[str, str | None], prepared: Prepared) -> None:
+        tokens = prepared.document.token_count if prepared.document else 4
+        prepared.weight = 4 * len(key[0]) + BYTES_PER_TOKEN * tokens
+        if prepared.weight > self.most_bytes // 8:
+            return
+        self._kept[key] = prepared
+        self.weight += prepared.weight
+        while len(self._kept) > self.most or self.weight > self.most_bytes:
+            self.weight -= self._kept.popitem(last=False)[1].weight
+
+    def _prepared(self, text: str, operation_name: str | None) -> Prepared:
+        try:
+            document = parse(text, max_lexical_tokens=self.limits.tokens, max_comments=self.limits.tokens)
+        except GraphQLError as error:
+            return Prepared(errors=(masking.coded(error, "GRAPHQL_PARSE_FAILED"),))
+        operations = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
+        if errors := self._limit_errors(document, operations):
+            return Prepared(document, errors=tuple(errors))
+        # Validation comes before the choice: a document in which names clash is wrong whichever is asked for.
+        if found := validate(self.schema, document, RULES, MOST_ERRORS, hide_suggestions=True):
+            errors = [masking.coded(error, "GRAPHQL_VALIDATION_FAILED") for error in found]
+            return Prepared(document, errors=tuple(errors))
+        return self._chosen(document, operations, operation_name)
+
+    def _limit_errors(
+        self, document: DocumentNode, operations: Sequence[OperationDefinitionNode]
+    ) -> list[GraphQLError]:
+        count = costs.Count(self.schema, document, self.limits, {})
+        if len(count.fragments) > self.limits.fragments:
+            return [costs.exceeded("fragments", len(count.fragments), self.limits.fragments)]
+        try:
+            # Operations that aren't asked for and fragments that aren't spread are validated all the same.
+            tallies = [count.operation(node) for node in operations]
+            tallies += [count.fragment(name) for name in count.fragments]
+        except costs.NestedTooDeep:
+            return [costs.exceeded("depth", costs.MOST_NESTED + 1, self.limits.depth)]
+        return next((errors for tally in tallies if (errors := costs.over(tally, self.limits))), [])
+
+    def _chosen(
+        self, document: DocumentNode, operations: Sequence[OperationDefinitionNode], name: str | None
+    ) -> Prepared:
+        named = [node for node in operations if name is None or (node.name and node.name.value == name)]
+        if len(named) != 1:
+            message = "The document has no operation of that name." if name is not None else (
+                "The document has several operations: say which in `operationName`." if operations
+                else "The document has no operation.")  # fmt: skip
+            return Prepared(document, errors=(GraphQLError(message, extensions={"code": "OPERATION_NOT_FOUND"}),))
+        operation = named[0]
+        count = costs.Count(self.schema, document, self.limits, costs.sizes(operation, {}))
+        tally = count.operation(operation)
+        return Prepared(document, operation, tally=tally, sized_by=tuple(sorted(count.sized_by)))

@@ -1,0 +1,237 @@
+"""`/graphql` over HTTP: the GraphQL-over-HTTP specification on top of Strawberry's ASGI view."""
+
+import copy
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from typing import Any, Protocol, TypeVar
+from uuid import uuid4
+
+from cross_web import AsyncHTTPRequestAdapter, HTTPException
+from graphql import GraphQLError, OperationType
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocket
+from strawberry.asgi import GraphQL
+from strawberry.http import GraphQLHTTPResponse, GraphQLRequestData
+from strawberry.schema import BaseSchema
+from strawberry.types import ExecutionResult
+from strawberry.types.execution import PreExecutionError
+
+from graph import answers, costs, masking, requests
+from graph.documents import Documents
+from graph.operations import Opening, OperationSteps
+
+# What keeps a request from being served at all shows in the status, whatever the media type.
+STATUSES = {"UNAUTHENTICATED": 401, "RATE_LIMITED": 429, "UNAVAILABLE": 503, "INTERNAL": 500}
+CODES = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 415: "UNSUPPORTED_MEDIA_TYPE"}
+
+
+class Reader(Protocol):
+    """What the endpoint knows of a context: the language of whoever reads the answer."""
+
+    @property
+    def language(self) -> Any:
+        """One of the languages that `explain` takes."""
+
+
+Context = TypeVar("Context", bound=Reader)
+
+
+class Endpoint(GraphQL[Any, None]):
+    """The ASGI application behind `/graphql`; WebSockets are refused."""
+
+    def __init__(
+        self,
+        schema: BaseSchema,
+        build_context: Callable[[Request, Response], Awaitable[Reader]],
+        explain: Callable[[masking.Expected, Any], str],
+        default_language: Any,
+        page: Callable[[Request], Awaitable[Response]] | None = None,
+        limits: costs.Limits | None = None,
+        introspection: bool = True,
+    ) -> None:
+        """`build_context` is called once an operation is known to be executable; `page` answers browsers."""
+        served: Any = copy.copy(schema)
+        served.extensions = (OperationSteps, *served.extensions)
+        super().__init__(served, graphql_ide="graphiql" if page else None, subscription_protocols=())
+        given = limits or costs.Limits()
+        self.limits = given if introspection else replace(given, introspections=0)
+        self.documents = Documents(served._schema, self.limits)
+        self.masking = masking.Masking(explain)
+        self.build_context = build_context
+        self.default_language = default_language
+        self.page = page
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer with well-formed GraphQL, whatever was sent."""
+        if scope["type"] == "websocket":
+            await WebSocket(scope, receive, send).close()  # before it is accepted: the handshake is answered 403
+            return
+        request = Request(scope, receive)
+        try:
+            response = await self._answered(request)
+        except ClientDisconnect:
+            return  # nobody is left to read an answer
+        await response(scope, receive, send)
+
+    async def _answered(self, request: Request) -> Response:
+        accept = accepted(request)
+        try:
+            return await self.run(request)
+        except answers.RequestRefused as refused:
+            return answers.refuse(refused, accept)
+        except HTTPException as refused:
+            code = CODES.get(refused.status_code, "BAD_REQUEST")
+            return answers.refuse(answers.RequestRefused(refused.status_code, code, refused.reason), accept)
+        except ClientDisconnect:
+            raise
+        except Exception as error:  # the last place where it can be logged and masked
+            found = [GraphQLError(str(error), original_error=error)]
+            shown = self.masking.shown(found, self.default_language, request_id(request))
+            body = answers.encode({"errors": [error.formatted for error in shown]})
+            return answers.respond(body, answers.preferred(accept) or answers.JSON, 500)
+
+    async def get_sub_response(self, request: Request | WebSocket) -> Response:
+        """The response that fields may add cookies and headers to; it carries the media type agreed on.
+
+        Raises:
+            answers.RequestRefused: 405 for another method than GET and POST, 406 when no media type suits.
+        """
+        if request.scope["method"] not in ("GET", "POST"):
+            message = "GraphQL is served by GET and POST."
+            raise answers.RequestRefused(405, "METHOD_NOT_ALLOWED", message, {"allow": "GET, POST"})
+        response = await super().get_sub_response(request)
+        response.media_type = answers.preferred(accepted(request))
+        if response.media_type is None and not self._wants_page(request):
+            message = f"Answers come as {answers.GRAPHQL_RESPONSE} or {answers.JSON}."
+            raise answers.RequestRefused(406, "NOT_ACCEPTABLE", message)
+        return response
+
+    async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Any:
+        """Nothing yet: the context is built for each operation, once it is known to be executable."""
+        return None
+
+    def should_render_graphql_ide(self, request: Any) -> bool:
+        """Is this a browser asking for the page rather than a client asking a question?"""
+        return self._wants_page(request)
+
+    def _wants_page(self, request: Any) -> bool:
+        offered = (answers.JSON, answers.GRAPHQL_RESPONSE, answers.HTML)
+        return (
+            self.page is not None
+            and request.method == "GET"
+            and "query" not in request.query_params
+            and answers.preferred(request.headers.get("accept", ""), offered) == answers.HTML
+        )
+
+    async def render_graphql_ide(self, request: Request) -> Response:
+        """The page that was injected."""
+        assert self.page is not None  # noqa: S101 - `should_render_graphql_ide` has looked
+        return await self.page(request)
+
+    async def parse_http_body(self, request: AsyncHTTPRequestAdapter) -> GraphQLRequestData:
+        """The operation that is asked for.
+
+        Raises:
+            answers.RequestRefused: when the request isn't of its form.
+        """
+        if request.method == "GET":
+            return requests.from_query({name: str(value) for name, value in request.query_params.items()})
+        return requests.from_body(request.content_type or "", await request.get_body())
+
+    def encode_json(self, data: object) -> bytes:
+        """UTF-8 JSON."""
+        return answers.encode(data)
+
+    async def execute_single(
+        self,
+        request: Request,
+        request_adapter: AsyncHTTPRequestAdapter,
+        sub_response: Response,
+        context: Any,
+        root_value: None,
+        request_data: GraphQLRequestData,
+    ) -> ExecutionResult:
+        """Prepare, weigh, execute and mask one operation; the cost is in the extensions of the answer."""
+        prepared = self.documents.prepare(request_data.query or "", request_data.operation_name)
+        if prepared.errors:
+            return self._refused(prepared.errors, sub_response, {})
+        check_kind(prepared.kind, request_adapter.method)
+        cost = self.documents.cost(prepared, request_data.variables or {})
+        extensions = {"cost": {"value": min(cost, 2**53 - 1), "ceiling": self.limits.cost}}
+        if cost > self.limits.cost:
+            return self._refused([costs.exceeded("cost", cost, self.limits.cost)], sub_response, extensions)
+        opening = Opening[Any](prepared, lambda: self.build_context(request, sub_response))
+        result = await self._executed(opening, request_data)
+        language = self.default_language if opening.context is None else opening.context.language
+        errors = self.masking.shown(result.errors or [], language, request_id(request))
+        extensions = {**(result.extensions or {}), **extensions}
+        # Errors without a path, and nothing else, come from before execution: the context, the variables.
+        if errors and result.data is None and all(error.path is None for error in errors):
+            return self._refused(errors, sub_response, extensions)
+        return ExecutionResult(result.data, errors or None, extensions)
+
+    async def _executed(self, opening: Opening[Any], request_data: GraphQLRequestData) -> ExecutionResult:
+        return await self.schema.execute(
+            request_data.query,
+            variable_values=request_data.variables or {},
+            context_value=opening,
+            operation_name=request_data.operation_name,
+            operation_extensions=request_data.extensions,
+        )
+
+    def _refused(
+        self, errors: Sequence[GraphQLError], response: Response, extensions: dict[str, Any]
+    ) -> PreExecutionError:
+        """The result of an operation that wasn't executed, the status going by the media type and the first error."""
+        details = errors[0].extensions or {}
+        refused = 400 if response.media_type == answers.GRAPHQL_RESPONSE else 200
+        response.status_code = STATUSES.get(str(details.get("code")), refused)
+        if "retryAfter" in details:
+            response.headers["retry-after"] = str(details["retryAfter"])
+        if response.status_code == 401:
+            response.headers["www-authenticate"] = "Bearer"
+        return PreExecutionError(data=None, errors=list(errors), extensions=extensions)
+
+    async def process_result(self, request: Request, result: ExecutionResult) -> GraphQLHTTPResponse:
+        """The response map, without `data` when nothing was executed."""
+        processed = await super().process_result(request, result)
+        if isinstance(result, PreExecutionError):
+            del processed["data"]
+        return processed
+
+    def create_response(
+        self, response_data: GraphQLHTTPResponse | list[GraphQLHTTPResponse], sub_response: Response
+    ) -> Response:
+        """The HTTP response, with what fields added to it."""
+        media_type = sub_response.media_type or answers.JSON
+        response = answers.respond(self.encode_json(response_data), media_type, sub_response.status_code or 200)
+        response.headers.raw.extend(sub_response.headers.raw)
+        response.background = sub_response.background
+        return response
+
+
+def accepted(request: Request | WebSocket) -> str:
+    """All that the client accepts, as one `Accept` header."""
+    return ",".join(request.headers.getlist("accept"))
+
+
+def check_kind(kind: OperationType | None, method: str) -> None:
+    """Let queries pass by GET, queries and mutations by POST.
+
+    Raises:
+        answers.RequestRefused: 405 for a mutation by GET, 400 for a subscription.
+    """
+    if kind is OperationType.SUBSCRIPTION:
+        raise answers.RequestRefused(400, "BAD_REQUEST", "A subscription needs a stream; this is one answer.")
+    if kind is OperationType.MUTATION and method == "GET":
+        message = "A mutation is sent by POST."
+        raise answers.RequestRefused(405, "METHOD_NOT_ALLOWED", message, {"allow": "POST"})
+
+
+def request_id(request: Request) -> str:
+    """The id that log lines and masked errors share: the one given by an outer middleware, or a new one."""
+    if not isinstance(getattr(request.state, "request_id", None), str):
+        request.state.request_id = uuid4().hex
+    return str(request.state.request_id)

@@ -1,0 +1,44 @@
+"""One operation on its way through Strawberry: its document comes prepared, its context is built as it executes."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from strawberry.extensions import SchemaExtension
+
+from graph.documents import Prepared
+
+Context = TypeVar("Context")
+
+
+@dataclass(slots=True)
+class Opening(Generic[Context]):
+    """What stands in for the context until execution begins: an operation that is refused earlier costs no session."""
+
+    prepared: Prepared
+    build: Callable[[], Awaitable[Context]]
+    context: Context | None = None
+
+
+class OperationSteps(SchemaExtension):
+    """Hands Strawberry the prepared document in place of parsing and validating, and swaps the opening for the context.
+
+    Being a step of the operation, it holds for every transport, and for each operation of a WebSocket apart.
+    """
+
+    def on_parse(self) -> Iterator[None]:
+        """Give the parsed document."""
+        opening: Opening[object] = self.execution_context.context
+        self.execution_context.graphql_document = opening.prepared.document
+        yield
+
+    def on_validate(self) -> Iterator[None]:
+        """Say that validation is done: whatever had errors never came here."""
+        self.execution_context.pre_execution_errors = []
+        yield
+
+    async def on_execute(self) -> AsyncIterator[None]:
+        """Build the context."""
+        opening: Opening[object] = self.execution_context.context
+        opening.context = self.execution_context.context = await opening.build()
+        yield

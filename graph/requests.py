@@ -1,0 +1,88 @@
+"""What arrives at `/graphql` over HTTP: JSON decoded strictly, parameters checked by shape."""
+
+from collections.abc import Mapping
+from email.message import Message
+from typing import Any
+
+import orjson
+from strawberry.http import GraphQLRequestData
+
+from graph import answers
+
+
+def is_json(content_type: str) -> bool:
+    """Is this `Content-Type` JSON in UTF-8, the only body the endpoint takes?"""
+    kind, charset = _content_type(content_type)
+    return kind == answers.JSON and charset in ("utf-8", "utf8")
+
+
+def _content_type(header: str) -> tuple[str, str]:
+    message = Message()
+    # Header characters come in as Latin-1; a line break can't, but the parser would stumble over one.
+    message["content-type"] = header.replace("\r", " ").replace("\n", " ")
+    kind = header.split(";", 1)[0].strip().lower()
+    charset = message.get_param("charset", "utf-8")
+    return kind, charset.strip().lower() if isinstance(charset, str) else ""
+
+
+def decode(text: bytes | str, what: str) -> Any:
+    """The JSON value of a body or parameter. NaN, infinities, lone surrogates and depths over 1,024 are no JSON here.
+
+    Raises:
+        answers.RequestRefused: 400, when it isn't well-formed JSON in UTF-8.
+    """
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        raise _bad(f"The {what} isn't well-formed JSON in UTF-8.") from None
+
+
+def from_body(content_type: str, body: bytes) -> GraphQLRequestData:
+    """The GraphQL request of a POST.
+
+    Raises:
+        answers.RequestRefused: 415 unless it is JSON; 400 when the JSON or a parameter isn't of its shape.
+    """
+    if not is_json(content_type):
+        message = "Send the request as application/json in UTF-8."
+        raise answers.RequestRefused(415, "UNSUPPORTED_MEDIA_TYPE", message, {"accept": answers.JSON})
+    parameters = decode(body, "request body")
+    if not isinstance(parameters, dict):
+        raise _bad("The request body must be one JSON object.")
+    return _checked(parameters)
+
+
+def from_query(parameters: Mapping[str, str]) -> GraphQLRequestData:
+    """The GraphQL request of a GET, its variables and extensions being JSON texts.
+
+    Raises:
+        answers.RequestRefused: 400, when a parameter isn't of its shape.
+    """
+    decoded: dict[str, Any] = dict(parameters)
+    for name in ("variables", "extensions"):
+        if name in decoded:
+            decoded[name] = decode(decoded[name], f"parameter `{name}`") if decoded[name].strip() else None
+    decoded["operationName"] = decoded.get("operationName") or None
+    return _checked(decoded)
+
+
+def _checked(parameters: dict[str, Any]) -> GraphQLRequestData:
+    query = parameters.get("query")
+    if query is None:
+        raise _bad("The parameter `query` is missing.")
+    if not isinstance(query, str):
+        raise _bad("The parameter `query` must be a string.")
+    for name, kind, word in (("operationName", str, "a string"), ("variables", dict, "an object"),
+                             ("extensions", dict, "an object")):  # fmt: skip
+        if not isinstance(parameters.get(name), kind | None):
+            raise _bad(f"The parameter `{name}` must be {word} or null.")
+    return GraphQLRequestData(
+        query=query,
+        variables=parameters.get("variables"),
+        operation_name=parameters.get("operationName"),
+        extensions=parameters.get("extensions"),
+    )
+
+
+def _bad(message: str) -> answers.RequestRefused:
+    return answers.RequestRefused(400, "BAD_REQUEST", message)

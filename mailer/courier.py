@@ -1,0 +1,172 @@
+"""The courier: takes due mails out of the outbox, sends them and records the outcome; any number may work at once."""
+
+import asyncio
+import os
+import random
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime, timedelta
+
+import structlog
+
+from mailer import rendering
+from mailer.leases import Lease
+from mailer.rendering import Letterhead
+from mailer.seals import Sealer
+from mailer.transport import PermanentFailure, ServerAway, Transport, TransportFailure
+from models import outbox
+from models.outbox import Mail, MailState
+
+BATCH = 20
+LEASE = timedelta(seconds=30)
+POLL_SECONDS = 1.0
+LONGEST_PAUSE_SECONDS = 15.0
+FIRST_DELAY = timedelta(minutes=1)
+LONGEST_DELAY = timedelta(hours=6)
+
+log = structlog.get_logger(__name__)
+
+
+class Courier:
+    """Sends the outbox's mails through one transport; no transaction is open while a mail is composed or sent."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        letterhead: Letterhead,
+        sealer: Sealer,
+        *,
+        owner: str,
+        batch: int = BATCH,
+        lease: timedelta = LEASE,
+        chance: random.Random | None = None,
+    ) -> None:
+        self._transport = transport
+        self._letterhead = letterhead
+        self._sealer = sealer
+        self._owner = f"{owner[:80]}:{os.urandom(6).hex()}"
+        self._batch = batch
+        self._lease = lease
+        self._chance = chance or random.SystemRandom()
+        self._sent: dict[int, datetime] = {}  # taken by the server, not yet recorded: never to be sent again
+        self._stopping = False
+        self._wake: asyncio.Event | None = None
+
+    async def run_once(self, now: datetime) -> int:
+        """Claim a batch of due mails and see each to its outcome; how many were claimed.
+
+        Raises:
+            DatabaseAway: when the database can't be reached; what was sent is remembered and recorded next time.
+        """
+        for mail_id, at in list(self._sent.items()):
+            await self._record_sent(mail_id, at)
+        mails = await outbox.claim(owner=self._owner, now=now, until=now + self._lease, limit=self._batch)
+        if not mails:
+            return 0
+        ids = [mail.id for mail in mails]
+        async with Lease(ids, owner=self._owner, now=now, length=self._lease) as lease:
+            await self._deliver_all(mails, lease)
+        return len(mails)
+
+    async def run(self, wake: asyncio.Event, clock: Callable[[], datetime]) -> None:
+        """Work until `stop` is called or the task is cancelled, which lets the mail in hand be finished."""
+        self._wake = wake
+        work = asyncio.create_task(self._work(wake, clock))
+        try:
+            await asyncio.shield(work)
+        except asyncio.CancelledError:
+            self.stop()
+            await work
+            raise
+
+    def stop(self) -> None:
+        """Make `run` return once the mail in hand is finished; claimed mails that weren't tried are given back."""
+        self._stopping = True
+        if self._wake is not None:
+            self._wake.set()
+
+    async def _work(self, wake: asyncio.Event, clock: Callable[[], datetime]) -> None:
+        pause = POLL_SECONDS
+        while not self._stopping:
+            wake.clear()
+            try:
+                if await self.run_once(clock()):
+                    continue
+                await self._transport.rest()
+                pause = POLL_SECONDS
+            except Exception:
+                log.exception("courier_hindered", pause=pause)
+                await self._wait(wake, pause)
+                pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+            else:
+                await self._wait(wake, POLL_SECONDS)
+        await self._transport.close()
+
+    async def _wait(self, wake: asyncio.Event, seconds: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(wake.wait(), seconds)
+
+    async def _deliver_all(self, mails: list[Mail], lease: Lease) -> None:
+        away: ServerAway | None = None
+        for mail in mails:
+            if self._stopping:
+                return
+            if not lease.holds(mail.id):
+                log.warning("mail_lease_lost", mail=mail.id)
+                continue
+            if away is None:
+                away = await self._deliver(mail, lease)
+            else:
+                await self._postpone(mail, away, lease.now())
+            lease.settle(mail.id)
+
+    async def _deliver(self, mail: Mail, lease: Lease) -> ServerAway | None:
+        """See one mail to its outcome; a failure that would befall every other mail as well is handed back."""
+        if mail.expires_at is not None and mail.expires_at <= lease.now():
+            await self._bury(mail, MailState.EXPIRED, "the link died before the mail could be sent")
+            return None
+        try:
+            composed = rendering.compose(mail, letterhead=self._letterhead, sealer=self._sealer)
+        except Exception as error:
+            log.error(
+                "mail_unrenderable", mail=mail.id, kind=mail.message, error=type(error).__name__
+            )  # no address in logs
+            await self._bury(mail, MailState.UNRENDERABLE, f"{type(error).__name__}: {error}")
+            return None
+        try:
+            await self._transport.send(composed)
+        except PermanentFailure as failure:
+            await self._bury(mail, MailState.REFUSED, str(failure))
+            return None
+        except Exception as failure:
+            if not isinstance(failure, TransportFailure | OSError):
+                log.exception("mail_transport_broken", mail=mail.id)
+            await self._postpone(mail, failure, lease.now())
+            return failure if isinstance(failure, ServerAway) else None
+        await self._record_sent(mail.id, lease.now())
+        log.info("mail_sent", mail=mail.id, kind=mail.message, attempt=mail.attempts)
+        return None
+
+    async def _record_sent(self, mail_id: int, at: datetime) -> None:
+        self._sent[mail_id] = at
+        await outbox.record_sent(mail_id, at=at)
+        del self._sent[mail_id]
+
+    async def _postpone(self, mail: Mail, failure: Exception, now: datetime) -> None:
+        due_at = now + delay(mail.attempts, self._chance)
+        if due_at >= (mail.expires_at or mail.give_up_at):
+            await self._bury(mail, MailState.EXPIRED if mail.expires_at else MailState.EXHAUSTED, str(failure))
+            return
+        await outbox.record_retry(mail.id, owner=self._owner, due_at=due_at, error=str(failure))
+        code = failure.code if isinstance(failure, TransportFailure) else None
+        log.warning("mail_postponed", mail=mail.id, kind=mail.message, attempt=mail.attempts, code=code, due_at=due_at)
+
+    async def _bury(self, mail: Mail, state: MailState, error: str) -> None:
+        await outbox.record_dead(mail.id, owner=self._owner, state=state, error=error)
+        log.error("mail_given_up", mail=mail.id, kind=mail.message, attempt=mail.attempts, state=state.value)
+
+
+def delay(attempts: int, chance: random.Random) -> timedelta:
+    """The wait after the failed try number `attempts`: a minute, doubling up to six hours, spread by a fifth."""
+    doubled: timedelta = FIRST_DELAY * 2 ** min(attempts - 1, 20)
+    return min(doubled, LONGEST_DELAY) * chance.uniform(0.8, 1.2)

@@ -1,0 +1,284 @@
+"""What the application can say by mail: one typed class per message, holding the facts that its template tells."""
+
+import re
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+from typing import ClassVar
+
+from models.attachments import Role
+
+
+@dataclass(frozen=True)
+class LinkToken:
+    """The clear one-time token of a mailed link; it is sealed before it is stored and never shown."""
+
+    value: str = field(repr=False)
+
+
+class Reader(StrEnum):
+    """Whose copy a mail about a principal manager's seat is: who left it, who took it, or another manager."""
+
+    FORMER = "FORMER"
+    SUCCESSOR = "SUCCESSOR"
+    MANAGER = "MANAGER"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Message:
+    """The facts of one mail: names as people read them, calendar days, aware instants."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinkMessage(Message):
+    """A mail whose sense is its link: past `expires_at` it isn't sent any more."""
+
+    page: ClassVar[str]
+    token: LinkToken
+    expires_at: datetime
+
+
+# ------------------------------------------------------------------ the account
+@dataclass(frozen=True, kw_only=True)
+class AccountActivation(LinkMessage):
+    """To whoever signed up: set password and secret question."""
+
+    page = "activate"
+
+
+@dataclass(frozen=True, kw_only=True)
+class AddressAlreadyKnown(Message):
+    """To the owner of an account: somebody signed up with its login e-mail."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class PasswordReset(LinkMessage):
+    """To whoever forgot the password."""
+
+    page = "reset-password"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PasswordChanged(Message):
+    """To the owner, so that a change by somebody else is noticed."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContactEmailConfirmation(LinkMessage):
+    """To the new contact e-mail, which takes effect by the link."""
+
+    page = "confirm-email"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContactEmailChanged(Message):
+    """To the old contact e-mail; the new one is shown masked."""
+
+    new_address: str
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccountDeactivated(Message):
+    """To whoever deactivated their account; `handed_over` names each structure with its new principal manager."""
+
+    at: datetime
+    reactivable_until: datetime
+    handed_over: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReactivationLink(LinkMessage):
+    """To the owner of a deactivated account who asked for it."""
+
+    page = "reactivate"
+    reactivable_until: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccountReactivated(Message):
+    """To whoever reactivated their account."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccountReopened(LinkMessage):
+    """To the owner of a closed account that support reopened: it can be reactivated again."""
+
+    page = "reactivate"
+    reactivable_until: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccountSuspended(Message):
+    """To the owner of an account that support suspended."""
+
+    at: datetime
+
+
+# ------------------------------------------------------------------ attachments
+@dataclass(frozen=True, kw_only=True)
+class AttachmentRequested(Message):
+    """To the managers of a structure: somebody asks to be attached."""
+
+    structure: str
+    requester: str
+    valid_from: date
+    valid_until: date | None
+    services: tuple[str, ...] = ()
+    comment: str | None = None
+    on_behalf_of: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttachmentValidated(Message):
+    """To the requester, with what was granted."""
+
+    structure: str
+    by: str
+    valid_from: date
+    valid_until: date | None
+    services: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttachmentRefused(Message):
+    """To the requester, with the manager's reason."""
+
+    structure: str
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttachmentDeactivated(Message):
+    """To the user whose attachment a manager deactivated."""
+
+    structure: str
+    by: str
+    reason: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttachmentReactivated(Message):
+    """To the user whose attachment a manager reactivated."""
+
+    structure: str
+    by: str
+    valid_from: date
+    valid_until: date | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttachmentRemoved(Message):
+    """To the user whose attachment a manager removed."""
+
+    structure: str
+    by: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttachedByManager(Message):
+    """To the user whom a manager attached on their own initiative."""
+
+    structure: str
+    by: str
+    role: Role
+    valid_from: date
+    valid_until: date | None
+    services: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttachmentUpdated(Message):
+    """To the user whose dates or services a manager changed; the facts are the new ones."""
+
+    structure: str
+    by: str
+    valid_from: date
+    valid_until: date | None
+    services: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoleChanged(Message):
+    """To the user whose role changed; `role` is the new one."""
+
+    structure: str
+    by: str
+    role: Role
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrincipalManagerTransferred(Message):
+    """To both sides of a transfer of the principal manager's seat and to the secondary managers."""
+
+    structure: str
+    former: str
+    successor: str
+    reader: Reader
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrincipalManagerAppointed(Message):
+    """To everyone concerned by support's naming of a principal manager."""
+
+    structure: str
+    appointed: str
+    reader: Reader
+
+
+# ------------------------------------------------------------------ structures
+@dataclass(frozen=True, kw_only=True)
+class StructureRegistered(Message):
+    """To the first principal manager of a public structure that support registered."""
+
+    structure: str
+    identifier: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class StructureEnded(Message):
+    """To everyone whose attachment was in effect when a manager made the structure inactive."""
+
+    structure: str
+    by: str
+
+
+def name_of(message: type[Message]) -> str:
+    """The name a message is stored under, which is also its template folder: `account_activation`."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", message.__name__).lower()
+
+
+_EVERY: tuple[type[Message], ...] = (
+    AccountActivation,
+    AddressAlreadyKnown,
+    PasswordReset,
+    PasswordChanged,
+    ContactEmailConfirmation,
+    ContactEmailChanged,
+    AccountDeactivated,
+    ReactivationLink,
+    AccountReactivated,
+    AccountReopened,
+    AccountSuspended,
+    AttachmentRequested,
+    AttachmentValidated,
+    AttachmentRefused,
+    AttachmentDeactivated,
+    AttachmentReactivated,
+    AttachmentRemoved,
+    AttachedByManager,
+    AttachmentUpdated,
+    RoleChanged,
+    PrincipalManagerTransferred,
+    PrincipalManagerAppointed,
+    StructureRegistered,
+    StructureEnded,
+)
+MESSAGES: dict[str, type[Message]] = {name_of(message): message for message in _EVERY}

@@ -1,0 +1,100 @@
+"""Putting mails in the outbox, in the transaction of the change they tell, and what operators do with them there."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from mailer import payloads
+from mailer.messages import LinkMessage, Message, name_of
+from mailer.seals import Sealer
+from models import outbox
+from models.outbox import Mail, MailState, NewMail
+
+RETRY_FOR = timedelta(days=3)
+LANGUAGES = ("fr", "en")
+DEAD = (MailState.REFUSED, MailState.EXHAUSTED, MailState.EXPIRED, MailState.UNRENDERABLE)
+
+
+@dataclass(frozen=True)
+class Recipient:
+    """Who a mail goes to, and how they are addressed; a language without texts reads French."""
+
+    address: str
+    language: str
+    account_id: int | None = None
+    name: str = ""
+    time_zone: str = "Europe/Paris"
+
+
+async def enqueue(
+    message: Message,
+    *,
+    to: Recipient,
+    sealer: Sealer,
+    now: datetime,
+    key: str | None = None,
+    not_before: datetime | None = None,
+) -> bool:
+    """Write one mail in the running transaction; False when a mail of the same `key` is there already.
+
+    Raises:
+        DatabaseAway: when the database can't be reached.
+        ValueError: when the address holds a control character, which no rule upstream lets through.
+    """
+    if not to.address.isprintable():
+        raise ValueError("the recipient's address holds a control character")
+    message_id = sealer.message_id()
+    due_at = max(now, not_before or now)
+    language = to.language.lower()
+    return await outbox.insert(
+        NewMail(
+            message=name_of(type(message)),
+            payload=payloads.encode(message, sealer=sealer, bound_to=message_id),
+            key=key,
+            message_id=message_id,
+            address=to.address,
+            recipient_name=to.name,
+            language=language if language in LANGUAGES else LANGUAGES[0],
+            time_zone=to.time_zone,
+            account_id=to.account_id,
+            created_at=now,
+            due_at=due_at,
+            give_up_at=due_at + RETRY_FOR,
+            expires_at=message.expires_at if isinstance(message, LinkMessage) else None,
+        )
+    )
+
+
+async def withdraw(account_id: int) -> int:
+    """Stop every unsent mail of an account, in the running transaction; how many there were.
+
+    Raises:
+        DatabaseAway: when the database can't be reached.
+    """
+    return await outbox.withdraw(account_id)
+
+
+async def listed(state: MailState | None = None, *, limit: int = 50) -> list[Mail]:
+    """The newest mails, of one state when it is given."""
+    return await outbox.listed((state,) if state else (), limit=limit)
+
+
+async def dead_letters(*, limit: int = 50) -> list[Mail]:
+    """The newest mails that were given up."""
+    return await outbox.listed(DEAD, limit=limit)
+
+
+async def shown(mail_id: int) -> Mail | None:
+    """One mail as it stands; its token stays sealed."""
+    return await outbox.shown(mail_id)
+
+
+async def retry(mail_ids: Sequence[int] | None, *, now: datetime) -> int:
+    """Try mails again from now on, for three more days; how many. None means every dead letter.
+
+    A mail whose link has died stays dead.
+
+    Raises:
+        DatabaseAway: when the database can't be reached.
+    """
+    return await outbox.requeue(mail_ids, now=now, give_up_at=now + RETRY_FOR)

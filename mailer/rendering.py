@@ -1,0 +1,173 @@
+"""From a row of the outbox to the mail itself: a template per message and language, a layout per form (text, HTML)."""
+
+from dataclasses import dataclass, fields
+from datetime import date, datetime
+from email import policy
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.utils import format_datetime, parseaddr
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, pass_context, select_autoescape
+from jinja2.runtime import Context
+
+from mailer import payloads, wording
+from mailer.messages import LinkMessage, Message
+from mailer.seals import Sealer
+from models.attachments import Role
+from models.outbox import Mail
+
+TEMPLATES = Path(__file__).parent / "templates"
+_BETWEEN = "\x1f"
+
+
+@dataclass(frozen=True)
+class Letterhead:
+    """Who the installation writes as, and where its links lead: its own pages, or a client application."""
+
+    mail_from: str
+    public_url: str
+    account_app_url: str | None = None
+
+    def link(self, page: str, token: str) -> str:
+        """The address of the page that a one-time token opens."""
+        base = self.account_app_url or f"{self.public_url.rstrip('/')}/account"
+        return f"{base.rstrip('/')}/{page}?token={quote(token, safe='')}"
+
+
+@dataclass(frozen=True)
+class Letter:
+    """What a mail says, before it is laid out; both forms are made of this, so they tell the same."""
+
+    subject: str
+    paragraphs: tuple[str, ...]
+    facts: tuple[tuple[str, str], ...]
+    action: str | None
+    url: str | None
+    expires: str | None
+    closing: tuple[str, ...]
+
+
+def compose(mail: Mail, *, letterhead: Letterhead, sealer: Sealer) -> EmailMessage:
+    """The mail of a row of the outbox, the same at every try.
+
+    Raises:
+        UnknownMessage: when this version of the program doesn't know the message.
+        SealBroken: when its token can't be opened.
+        ValueError: when an address is none.
+        jinja2.TemplateError: when a template asks for a fact that the message hasn't got.
+    """
+    message = payloads.decode(mail.message, mail.payload, sealer=sealer, bound_to=mail.message_id)
+    letter = write(mail.message, message, mail.language, mail.time_zone, letterhead)
+    name = wording.greeted(mail.recipient_name)
+    page = {
+        "letter": letter,
+        "name": name,
+        "language": mail.language,
+        "phrases": wording.PHRASES[mail.language],
+        "app_url": letterhead.account_app_url,
+    }
+    composed = _envelope(mail, letter.subject, name, letterhead)
+    composed.set_content(_LAYOUTS.get_template("layout.txt").render(page), cte="quoted-printable")
+    composed.add_alternative(_LAYOUTS.get_template("layout.html").render(page), "html", cte="quoted-printable")
+    composed["Content-Language"] = mail.language  # only now: setting the content drops every Content-* header
+    return composed
+
+
+def write(name: str, message: Message, language: str, time_zone: str, letterhead: Letterhead) -> Letter:
+    """What the message says in a language.
+
+    Raises:
+        jinja2.TemplateError: when the template asks for a fact that the message hasn't got.
+    """
+    template = _WORDS.get_template(f"{name}/{language}.txt")
+    facts = {fact.name: _presentable(getattr(message, fact.name)) for fact in fields(message) if fact.name != "token"}
+    context = {**facts, "language": language, "time_zone": time_zone}
+    link = message if isinstance(message, LinkMessage) else None
+    told = [line.split(_BETWEEN) for line in _block(template, "facts", context).splitlines() if line.strip()]
+    return Letter(
+        subject=wording.typeset(wording.one_line(_block(template, "subject", context)), language),
+        paragraphs=_paragraphs(_block(template, "body", context), language),
+        facts=tuple((label.strip(), value.strip()) for label, value in told),
+        action=_block(template, "action", context).strip() if link else None,
+        url=letterhead.link(link.page, link.token.value) if link else None,
+        expires=wording.instant(link.expires_at, language, time_zone) if link else None,
+        closing=_paragraphs(_block(template, "closing", context), language),
+    )
+
+
+def _envelope(mail: Mail, subject: str, name: str, letterhead: Letterhead) -> EmailMessage:
+    composed = EmailMessage(policy.SMTP if mail.address.isascii() else policy.SMTPUTF8)
+    sender, sender_address = parseaddr(letterhead.mail_from)
+    composed["From"] = Address(sender, addr_spec=sender_address)
+    composed["To"] = Address(name, addr_spec=mail.address)
+    composed["Subject"] = subject
+    composed["Date"] = format_datetime(mail.created_at)
+    composed["Message-ID"] = mail.message_id
+    composed["Auto-Submitted"] = "auto-generated"
+    return composed
+
+
+# ------------------------------------------------------------------ templates
+def _block(template: Template, name: str, context: dict[str, Any]) -> str:
+    block = template.blocks.get(name)
+    return "".join(block(template.new_context(context))) if block else ""
+
+
+def _paragraphs(text: str, language: str) -> tuple[str, ...]:
+    lines = (" ".join(part.split("\n")).strip() for part in text.strip().split("\n\n"))
+    return tuple(wording.typeset(line, language) for line in lines if line)
+
+
+def _presentable(value: object) -> object:
+    """A fact as templates get it: what people typed stays on its line and looks like what it is."""
+    if isinstance(value, str):
+        return wording.one_line(value)
+    return tuple(wording.one_line(item) for item in value) if isinstance(value, tuple) else value
+
+
+def _fact(label: str, value: str | tuple[str, ...] | None) -> str:
+    text = wording.joined(value) if isinstance(value, tuple) else value
+    return f"{label}{_BETWEEN}{text}\n" if text else ""
+
+
+@pass_context
+def _day(context: Context, value: date) -> str:
+    return wording.day(value, context["language"])
+
+
+@pass_context
+def _last_day(context: Context, value: date | None) -> str:
+    language = context["language"]
+    return wording.day(value, language) if value else wording.PHRASES[language]["no_end"]
+
+
+@pass_context
+def _instant(context: Context, value: datetime) -> str:
+    return wording.instant(value, context["language"], context["time_zone"])
+
+
+@pass_context
+def _role(context: Context, value: str) -> str:
+    return wording.ROLES[context["language"]][Role(value)]
+
+
+# The words know no markup: what they say is escaped as a whole when the HTML layout takes it in.
+_WORDS = Environment(loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, autoescape=False)  # noqa: S701
+_WORDS.filters |= {
+    "day": _day,
+    "last_day": _last_day,
+    "instant": _instant,
+    "role": _role,
+    "masked": wording.masked,
+}
+_WORDS.globals["fact"] = _fact
+_LAYOUTS = Environment(
+    loader=FileSystemLoader(TEMPLATES),
+    undefined=StrictUndefined,
+    autoescape=select_autoescape(["html"]),
+    trim_blocks=True,
+    lstrip_blocks=True,
+)

@@ -1,0 +1,91 @@
+"""The words all mails share, in each language, and how days, instants, roles and addresses are written in them."""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_date, format_datetime
+
+from models.attachments import Role
+
+PHRASES = {
+    "fr": {
+        "greeting": "Bonjour",
+        "product": "Mon compte",
+        "colon": "\u00a0:",
+        "link": "Ce lien ne sert qu'une fois, jusqu'au",
+        "copy": "Si le bouton ne répond pas, copiez cette adresse dans votre navigateur :",
+        "open": "Ouvrir Mon compte :",
+        "automatic": "Ce message est automatique, merci de ne pas y répondre.",
+        "no_end": "sans date de fin",
+    },
+    "en": {
+        "greeting": "Hello",
+        "product": "My account",
+        "colon": ":",
+        "link": "This link works once, until",
+        "copy": "If the button does nothing, copy this address into your browser:",
+        "open": "Open My account:",
+        "automatic": "This message is automatic, please do not reply to it.",
+        "no_end": "no end date",
+    },
+}
+ROLES = {
+    "fr": {
+        Role.PRINCIPAL_MANAGER: "gestionnaire principal",
+        Role.SECONDARY_MANAGER: "gestionnaire secondaire",
+        Role.SIMPLE_USER: "utilisateur simple",
+    },
+    "en": {
+        Role.PRINCIPAL_MANAGER: "principal manager",
+        Role.SECONDARY_MANAGER: "secondary manager",
+        Role.SIMPLE_USER: "simple user",
+    },
+}
+_JOINERS = "\u200c\u200d"
+_LINK = re.compile(r"://|\bwww\.|\b[\w-]+\.[a-z]{2,}(?=$|[\s/?#:])", re.IGNORECASE)
+
+
+def day(value: date, language: str) -> str:
+    """A calendar day in full, such as `24 novembre 2026`."""
+    return format_date(value, "long", locale=language)
+
+
+def instant(value: datetime, language: str, time_zone: str) -> str:
+    """An instant on the reader's clock, to the minute, with the zone said."""
+    here = value.astimezone(ZoneInfo(time_zone))
+    between = "'à'" if language == "fr" else "'at'"
+    return format_datetime(here, f"d MMMM y {between} HH:mm (z)", locale=language, tzinfo=ZoneInfo(time_zone))
+
+
+def masked(address: str) -> str:
+    """An address of which only its owner recognises the rest: `m…@example.org`."""
+    local, _, domain = address.rpartition("@")
+    return f"{local[:1]}…@{domain}"
+
+
+def one_line(text: str) -> str:
+    """What somebody typed, on one line and without the invisible characters that could disguise it."""
+    kept = (" " if unicodedata.category(sign) in {"Cc", "Zl", "Zp"} else sign for sign in text)
+    visible = (sign for sign in kept if unicodedata.category(sign) != "Cf" or sign in _JOINERS)
+    return " ".join("".join(visible).split())
+
+
+def joined(values: Iterable[str]) -> str:
+    """Several names in one line."""
+    return ", ".join(values)
+
+
+def greeted(name: str) -> str:
+    """The name to greet by; empty when it would read as a link, which mails must not carry to strangers."""
+    name = one_line(name)
+    return "" if _LINK.search(name) else name
+
+
+def typeset(text: str, language: str) -> str:
+    """French texts with the unbreakable spaces their punctuation takes; others unchanged."""
+    if language != "fr":
+        return text
+    return re.sub(r" (?=[;:!?»])|(?<=«) ", "\u00a0", text)

@@ -1,0 +1,230 @@
+"""Accounts: the person's row, what its state allows, and how accounts are found and read."""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from tortoise import fields
+from tortoise.models import Model
+
+from models.actors import Actor, PlatformRole
+from models.errors import TransitionNotAllowed
+from models.profiles import Language as Language
+from models.reading import Column, Source, flag, moment
+
+REACTIVATION_WINDOW = timedelta(days=60)  # counted in 24-hour days from the deactivation
+
+
+class AccountState(StrEnum):
+    """Where an account stands; CLOSED is what DEACTIVATED becomes by the clock, SUSPENDED is support's act."""
+
+    PENDING_ACTIVATION = "PENDING_ACTIVATION"
+    ACTIVE = "ACTIVE"
+    DEACTIVATED = "DEACTIVATED"
+    CLOSED = "CLOSED"
+    SUSPENDED = "SUSPENDED"
+
+
+class Account(Model):
+    """A person's account. `login_key` is the login e-mail without regard to case; `state` is stored, `state_at` is read."""
+
+    id = fields.BigIntField(primary_key=True)
+    login_email = fields.CharField(max_length=254)
+    login_key = fields.CharField(max_length=254)
+    contact_email = fields.CharField(max_length=254)
+    pending_contact_email = fields.CharField(max_length=254, null=True)
+    first_name = fields.CharField(max_length=80)
+    last_name = fields.CharField(max_length=80)
+    folded_name = fields.CharField(max_length=512)
+    phone = fields.CharField(max_length=32, null=True)
+    line1 = fields.CharField(max_length=160, null=True)
+    line2 = fields.CharField(max_length=160, null=True)
+    line3 = fields.CharField(max_length=160, null=True)
+    postcode = fields.CharField(max_length=20, null=True)
+    city = fields.CharField(max_length=120, null=True)
+    country = fields.CharField(max_length=2, null=True)
+    language = fields.CharEnumField(Language, max_length=2, default=Language.FR)
+    time_zone = fields.CharField(max_length=64, default="Europe/Paris")
+    receive_activity_notifications = fields.BooleanField(default=False)
+    password_hash = fields.CharField(max_length=200, null=True)
+    secret_question = fields.CharField(max_length=255, null=True)
+    secret_answer_hash = fields.CharField(max_length=200, null=True)
+    state = fields.CharEnumField(AccountState, max_length=20, default=AccountState.PENDING_ACTIVATION)
+    platform_role = fields.CharEnumField(PlatformRole, max_length=10, null=True)
+    created_at = fields.DatetimeField()
+    terms_accepted_at = fields.DatetimeField(null=True)
+    activated_at = fields.DatetimeField(null=True)
+    deactivated_at = fields.DatetimeField(null=True)
+    last_signed_in_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "accounts"
+
+    @property
+    def display_name(self) -> str:
+        """First and last name, as colleagues read it."""
+        return f"{self.first_name} {self.last_name}"
+
+    @property
+    def reactivable_until(self) -> datetime | None:
+        """The last instant at which the person may come back by themselves; None unless deactivated."""
+        if self.state is AccountState.DEACTIVATED and self.deactivated_at:
+            return self.deactivated_at + REACTIVATION_WINDOW
+        return None
+
+    def state_at(self, now: datetime) -> AccountState:
+        """The state people read: a deactivated account is closed once its 60 days have passed, with no job needed."""
+        until = self.reactivable_until
+        return AccountState.CLOSED if until and now >= until else self.state
+
+    def activate(self, at: datetime) -> None:
+        """PENDING_ACTIVATION becomes ACTIVE.
+
+        Raises:
+            TransitionNotAllowed: from any other state.
+        """
+        self._must_be(AccountState.PENDING_ACTIVATION, "ACTIVATE", at)
+        self.state, self.activated_at = AccountState.ACTIVE, at
+
+    def deactivate(self, at: datetime) -> None:
+        """ACTIVE becomes DEACTIVATED, and the 60 days begin.
+
+        Raises:
+            TransitionNotAllowed: from any other state.
+        """
+        self._must_be(AccountState.ACTIVE, "DEACTIVATE", at)
+        self.state, self.deactivated_at = AccountState.DEACTIVATED, at
+
+    def reactivate(self, at: datetime) -> None:
+        """DEACTIVATED becomes ACTIVE again, within the 60 days.
+
+        Raises:
+            TransitionNotAllowed: from any other state, CLOSED included.
+        """
+        self._must_be(AccountState.DEACTIVATED, "REACTIVATE", at)
+        self.state, self.deactivated_at = AccountState.ACTIVE, None
+
+    def reopen(self, at: datetime) -> None:
+        """CLOSED becomes DEACTIVATED with 60 new days, so that the person comes back by a mailed link; SUSPENDED becomes ACTIVE.
+
+        A suspended account that never was activated goes back to waiting for it.
+
+        Raises:
+            TransitionNotAllowed: when the account is neither closed nor suspended.
+        """
+        state = self.state_at(at)
+        if state is AccountState.SUSPENDED:
+            self.state = AccountState.ACTIVE if self.password_hash else AccountState.PENDING_ACTIVATION
+        elif state is AccountState.CLOSED:
+            self.state, self.deactivated_at = AccountState.DEACTIVATED, at
+        else:
+            raise TransitionNotAllowed(status=state, act="REOPEN")
+
+    def suspend(self, at: datetime) -> None:
+        """Anything but SUSPENDED and CLOSED becomes SUSPENDED.
+
+        Raises:
+            TransitionNotAllowed: when the account is suspended or closed already.
+        """
+        state = self.state_at(at)
+        if state in {AccountState.SUSPENDED, AccountState.CLOSED}:
+            raise TransitionNotAllowed(status=state, act="SUSPEND")
+        self.state, self.deactivated_at = AccountState.SUSPENDED, None
+
+    def _must_be(self, state: AccountState, act: str, at: datetime) -> None:
+        if self.state_at(at) is not state:
+            raise TransitionNotAllowed(status=self.state_at(at), act=act)
+
+
+class FormerPassword(Model):
+    """The hash of a password the account has had; the last five may not come back."""
+
+    id = fields.BigIntField(primary_key=True)
+    account: fields.ForeignKeyRelation[Account] = fields.ForeignKeyField("models.Account", on_delete=fields.CASCADE)
+    password_hash = fields.CharField(max_length=200)
+    created_at = fields.DatetimeField()
+
+    class Meta:
+        table = "former_passwords"
+
+
+# ------------------------------------------------------------------ finding rows to change
+async def by_login(login_key: str) -> Account | None:
+    """The account of this login key, not locked."""
+    return await Account.get_or_none(login_key=login_key)
+
+
+async def by_id(account_id: int) -> Account | None:
+    """The account of this id, not locked."""
+    return await Account.get_or_none(id=account_id)
+
+
+async def lock(account_id: int) -> Account:
+    """The account, held until the transaction ends.
+
+    Raises:
+        DoesNotExist: when there is none.
+    """
+    return await Account.filter(id=account_id).select_for_update(no_key=True).get()
+
+
+async def lock_all(account_ids: set[int]) -> dict[int, Account]:
+    """The accounts by id, held until the transaction ends, taken in id order so that two acts never wait for each other."""
+    found = await Account.filter(id__in=account_ids).order_by("id").select_for_update(no_key=True)
+    return {account.id: account for account in found}
+
+
+async def add_former_password(account: Account, at: datetime) -> None:
+    """Remember the account's present password, and forget all but the last five."""
+    await FormerPassword.create(account=account, password_hash=account.password_hash, created_at=at)
+    kept = await FormerPassword.filter(account=account).order_by("-id").limit(5).values_list("id", flat=True)
+    await FormerPassword.filter(account=account).exclude(id__in=list(kept)).delete()
+
+
+async def former_passwords(account_id: int) -> list[str]:
+    """The hashes of the last five passwords, the present one among them."""
+    rows = FormerPassword.filter(account_id=account_id).order_by("-id").limit(5)
+    return [row.password_hash for row in await rows]
+
+
+# ------------------------------------------------------------------ reading
+STATE_SQL = (
+    "CASE WHEN u.state = 'DEACTIVATED' AND u.deactivated_at <= :closed_since THEN 'CLOSED' ELSE u.state END"
+)
+
+ACCOUNTS = Source(
+    "accounts u",
+    columns={
+        name: Column(f"u.{name}")
+        for name in (
+            "id login_email contact_email pending_contact_email first_name last_name phone line1 line2 line3 postcode"
+            " city country language time_zone secret_question platform_role"
+        ).split()
+    }
+    | {
+        "folded_name": Column('u.folded_name COLLATE "C"'),
+        "state": Column(STATE_SQL),
+        "receive_activity_notifications": flag("u.receive_activity_notifications"),
+        "deactivated_at": moment("u.deactivated_at"),
+    },
+)
+
+# How a reader is related to another person (`u`); the reader's own right must be in effect. Those who wait to come in are
+# seen only by the structure's managers. Source: DOMAIN 1 (User) and 4, decided here where they are silent.
+_SHARED = (
+    "EXISTS (SELECT 1 FROM attachments mine JOIN attachments theirs ON theirs.structure_id = mine.structure_id"
+    " WHERE mine.user_id = :viewer AND mine.status = 'VALIDATED' AND mine.valid_from <= :today"
+    " AND (mine.valid_until IS NULL OR mine.valid_until >= :today)"
+    " AND theirs.user_id = u.id AND theirs.status IN ('PENDING', 'VALIDATED', 'DEACTIVATED') AND {rule})"
+)
+SHARES_STRUCTURE = _SHARED.format(rule="(theirs.status = 'VALIDATED' OR mine.role <> 'SIMPLE_USER')")
+MANAGED_BY_VIEWER = _SHARED.format(rule="mine.role <> 'SIMPLE_USER'")
+# Besides, any search shows who the principal managers are.
+VISIBLE = (
+    f"u.id = :viewer OR :viewer_is_support OR {SHARES_STRUCTURE} OR EXISTS (SELECT 1 FROM attachments seat"
+    " WHERE seat.user_id = u.id AND seat.role = 'PRINCIPAL_MANAGER' AND seat.status = 'VALIDATED')"
+)
+
+
+def visibility(actor: Actor) -> dict[str, object]:
+    """The parameters that the conditions above need, apart from `today`."""
+    return {"viewer": actor.account_id, "viewer_is_support": actor.is_support}

@@ -1,0 +1,25 @@
+"""Who is acting: the one value that rules and visibility are asked about."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class PlatformRole(StrEnum):
+    """Rights over the whole platform, apart from any structure; ADMIN stands above SUPPORT."""
+
+    SUPPORT = "SUPPORT"
+    ADMIN = "ADMIN"
+
+
+@dataclass(frozen=True)
+class Actor:
+    """A signed-in person: the account, the session they came by, and their platform role if any."""
+
+    account_id: int
+    session_id: int
+    platform_role: PlatformRole | None = None
+
+    @property
+    def is_support(self) -> bool:
+        """May this person do what support does? Administrators may too."""
+        return self.platform_role is not None

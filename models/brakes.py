@@ -1,0 +1,83 @@
+"""The brakes on guessing: tries are counted in the database before the secret is looked at, so that parallel tries don't pass."""
+
+import hashlib
+from datetime import datetime, timedelta
+
+from tortoise import fields
+from tortoise.models import Model
+
+from models import database
+
+FREE_TRIES = 5
+FIRST_PAUSE = timedelta(minutes=1)
+LONGEST_PAUSE = timedelta(hours=1)
+FORGOTTEN_AFTER = timedelta(hours=24)
+
+
+class Brake(Model):
+    """How often something was tried lately; `key` is a digest, so the table names nobody."""
+
+    key = fields.CharField(max_length=64, primary_key=True)
+    tries = fields.IntField()
+    began_at = fields.DatetimeField()
+    last_try_at = fields.DatetimeField()
+
+    class Meta:
+        table = "brakes"
+
+
+def key_of(kind: str, subject: str) -> str:
+    """The digest under which tries of one kind on one subject are counted."""
+    return hashlib.sha256(f"{kind}\0{subject}".encode()).hexdigest()
+
+
+def pause_after(tries: int) -> timedelta:
+    """How long to wait after so many tries: nothing for the first five, then a minute, doubling to an hour."""
+    if tries < FREE_TRIES:
+        return timedelta(0)
+    doublings: int = min(tries - FREE_TRIES, 10)
+    return min(FIRST_PAUSE * (1 << doublings), LONGEST_PAUSE)
+
+
+async def admit(key: str, now: datetime) -> timedelta:
+    """Count one more try if it may be made now: zero when it may, else how long to wait, in which case nothing is counted."""
+    async with database.transaction():
+        brake = await _held(key, now)
+        waiting = brake.last_try_at + pause_after(brake.tries) - now
+        if brake.tries and waiting > timedelta(0):
+            return waiting
+        await _count(brake, now)
+        return timedelta(0)
+
+
+async def take(key: str, now: datetime, *, most: int, per: timedelta) -> bool:
+    """Count one of at most `most` per period; False, and nothing counted, when the period's are used up."""
+    async with database.transaction():
+        brake = await _held(key, now, per)
+        if brake.tries >= most:
+            return False
+        await _count(brake, now)
+        return True
+
+
+async def release(key: str) -> None:
+    """Forget the tries: the secret was right."""
+    await Brake.filter(key=key).delete()
+
+
+async def _held(key: str, now: datetime, forgotten_after: timedelta = FORGOTTEN_AFTER) -> Brake:
+    """The key's row, locked; counted from zero again when its period is over."""
+    await database.fetch(
+        "INSERT INTO brakes (key, tries, began_at, last_try_at) VALUES (:key, 0, :now, :now) ON CONFLICT (key) DO NOTHING",
+        {"key": key, "now": now},
+    )
+    brake = await Brake.filter(key=key).select_for_update().get()
+    if now - brake.began_at >= forgotten_after:
+        brake.tries, brake.began_at = 0, now
+    return brake
+
+
+async def _count(brake: Brake, now: datetime) -> None:
+    brake.tries += 1
+    brake.last_try_at = now
+    await brake.save()

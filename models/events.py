@@ -1,0 +1,242 @@
+"""Events: every change as one fact, written in the transaction of the change and never altered after."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from tortoise import fields
+from tortoise.models import Model
+
+from models.accounts import Account
+from models.attachments import Attachment
+from models.reading import Column, Order, Source, document, moment
+from models.structures import Structure
+
+
+class Event(Model):
+    """One stored fact: who (`actor`), what (`type`), on whom (`subject`), where (`structure`), when, before and after."""
+
+    id = fields.BigIntField(primary_key=True)
+    type = fields.CharField(max_length=60)
+    occurred_at = fields.DatetimeField()
+    actor: fields.ForeignKeyNullableRelation[Account] = fields.ForeignKeyField(
+        "models.Account", on_delete=fields.RESTRICT, null=True, related_name="events_as_actor"
+    )
+    subject: fields.ForeignKeyNullableRelation[Account] = fields.ForeignKeyField(
+        "models.Account", on_delete=fields.RESTRICT, null=True, related_name="events_as_subject"
+    )
+    structure: fields.ForeignKeyNullableRelation[Structure] = fields.ForeignKeyField(
+        "models.Structure", on_delete=fields.RESTRICT, null=True, related_name="events"
+    )
+    attachment: fields.ForeignKeyNullableRelation[Attachment] = fields.ForeignKeyField(
+        "models.Attachment", on_delete=fields.RESTRICT, null=True, related_name="events"
+    )
+    before: fields.JSONField[dict[str, Any]] = fields.JSONField()
+    after: fields.JSONField[dict[str, Any]] = fields.JSONField()
+
+    class Meta:
+        table = "events"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fact:
+    """What happened; the class's name is its type. `before` and `after` hold plain JSON values, never a secret."""
+
+    subject_id: int | None = None
+    structure_id: int | None = None
+    attachment_id: int | None = None
+    before: dict[str, Any] = field(default_factory=dict)
+    after: dict[str, Any] = field(default_factory=dict)
+
+
+async def append(fact: Fact, *, actor_id: int | None, at: datetime) -> None:
+    """Store the fact in the running transaction."""
+    await Event.create(
+        type=type(fact).__name__,
+        occurred_at=at,
+        actor_id=actor_id,
+        subject_id=fact.subject_id,
+        structure_id=fact.structure_id,
+        attachment_id=fact.attachment_id,
+        before=fact.before,
+        after=fact.after,
+    )
+
+
+# ------------------------------------------------------------------ on an account
+class AccountSignedUp(Fact):
+    """Somebody asked for an account."""
+
+
+class ActivationResent(Fact):
+    """A new activation link was asked for."""
+
+
+class AccountActivated(Fact):
+    """The person chose a password and the account became active."""
+
+
+class SignedIn(Fact):
+    """The person opened a session."""
+
+
+class SessionsRevoked(Fact):
+    """The person ended sessions."""
+
+
+class PasswordResetRequested(Fact):
+    """A link to choose a new password was asked for."""
+
+
+class PasswordReset(Fact):
+    """The person chose a new password by a mailed link."""
+
+
+class PasswordChanged(Fact):
+    """The person changed their password, knowing the present one."""
+
+
+class SecretQuestionChanged(Fact):
+    """The person changed their secret question and answer."""
+
+
+class ProfileUpdated(Fact):
+    """The person changed their profile; `before` and `after` hold the fields that changed."""
+
+
+class ContactEmailChangeRequested(Fact):
+    """The person asked for another contact address, which waits to be confirmed."""
+
+
+class ContactEmailConfirmed(Fact):
+    """The new contact address was confirmed and took effect."""
+
+
+class AccountDeactivated(Fact):
+    """The person deactivated their account."""
+
+
+class ReactivationRequested(Fact):
+    """A link to reactivate the account was asked for."""
+
+
+class AccountReactivated(Fact):
+    """The person came back by the mailed link."""
+
+
+class AccountReopened(Fact):
+    """Support opened a closed or suspended account again."""
+
+
+class AccountSuspended(Fact):
+    """Support suspended the account."""
+
+
+class PlatformRoleGiven(Fact):
+    """An operator gave a person the platform role of support or administrator."""
+
+
+# ------------------------------------------------------------------ on a structure
+class StructureCreated(Fact):
+    """Somebody created the structure and became its principal manager."""
+
+
+class StructureAdopted(Fact):
+    """An imported structure got its first principal manager."""
+
+
+class PublicStructureRegistered(Fact):
+    """Support registered a public structure with its first principal manager."""
+
+
+class StructureUpdated(Fact):
+    """The structure's particulars changed; `before` and `after` hold the fields that did."""
+
+
+class StructureEnded(Fact):
+    """The structure became inactive."""
+
+
+class StructureRevived(Fact):
+    """The structure became active again."""
+
+
+class ServiceSaved(Fact):
+    """A service was added or changed."""
+
+
+class SpacesOpened(Fact):
+    """Spaces were opened on the structure."""
+
+
+class SpacesClosed(Fact):
+    """Spaces were closed on the structure."""
+
+
+# ------------------------------------------------------------------ on an attachment
+class AttachmentRequested(Fact):
+    """The person asked to be attached."""
+
+
+class AttachmentGiven(Fact):
+    """A manager attached the person on their own initiative."""
+
+
+class AttachmentCreated(Fact):
+    """An attachment came with the structure itself or by support's appointment."""
+
+
+class AttachmentValidated(Fact):
+    """A manager accepted the request."""
+
+
+class AttachmentRefused(Fact):
+    """A manager refused the request."""
+
+
+class AttachmentWithdrawn(Fact):
+    """The requester withdrew the request, or it went with the account's deactivation."""
+
+
+class AttachmentReplaced(Fact):
+    """An ended attachment gave way to a new request."""
+
+
+class AttachmentDeactivated(Fact):
+    """A manager deactivated the attachment."""
+
+
+class AttachmentReactivated(Fact):
+    """A manager reactivated the attachment."""
+
+
+class AttachmentRemoved(Fact):
+    """The attachment was removed."""
+
+
+class AttachmentUpdated(Fact):
+    """A manager changed the attachment's dates or services."""
+
+
+class RoleChanged(Fact):
+    """The principal manager changed the person's role."""
+
+
+class PrincipalManagerTransferred(Fact):
+    """The principal manager handed the seat over; `subject` is the new one, `before` names the old one."""
+
+
+class PrincipalManagerAppointed(Fact):
+    """Support named a principal manager; `after` holds the reason."""
+
+
+# ------------------------------------------------------------------ reading
+EVENTS = Source(
+    "events ev",
+    columns={
+        name: Column(f"ev.{name}") for name in ("id", "type", "actor_id", "subject_id", "structure_id", "attachment_id")
+    }
+    | {"occurred_at": moment("ev.occurred_at"), "before": document("ev.before"), "after": document("ev.after")},
+)
+NEWEST_FIRST = Order(("id",), descending=True)
+CONCERNING_ACCOUNT = "ev.subject_id"

@@ -1,0 +1,51 @@
+"""Services: the departments of a structure, each with a code unique inside it."""
+
+from tortoise import fields
+from tortoise.models import Model
+
+from models.reading import Column, Order, Source, day, flag
+from models.structures import Structure
+
+
+class Service(Model):
+    """A department of a structure; `valid_from` and `valid_until` are calendar days, both inclusive."""
+
+    id = fields.BigIntField(primary_key=True)
+    structure: fields.ForeignKeyRelation[Structure] = fields.ForeignKeyField("models.Structure", on_delete=fields.RESTRICT)
+    structure_id: int
+    code = fields.CharField(max_length=50)
+    name = fields.CharField(max_length=120)
+    active = fields.BooleanField(default=True)
+    valid_from = fields.DateField(null=True)
+    valid_until = fields.DateField(null=True)
+    engagement_number_required = fields.BooleanField(default=False)
+
+    class Meta:
+        table = "services"
+
+
+async def by_id(service_id: int) -> Service | None:
+    """The service of this id."""
+    return await Service.get_or_none(id=service_id)
+
+
+async def of_structure(structure_id: int, service_ids: set[int]) -> dict[int, Service]:
+    """Those of the ids that are services of the structure, by id."""
+    found = await Service.filter(structure_id=structure_id, id__in=service_ids)
+    return {service.id: service for service in found}
+
+
+SERVICES = Source(
+    "services v",
+    columns={name: Column(f"v.{name}") for name in ("id", "structure_id", "code", "name")}
+    | {
+        "active": flag("v.active"),
+        "valid_from": day("v.valid_from"),
+        "valid_until": day("v.valid_until"),
+        "engagement_number_required": flag("v.engagement_number_required"),
+        "attachment_id": Column("e.attachment_id"),
+    },
+    joins={"e": "JOIN attachment_services e ON e.service_id = v.id"},
+)
+BY_CODE = Order(("code", "id"))
+ACTIVE = "v.active AND (v.valid_until IS NULL OR v.valid_until >= :today)"

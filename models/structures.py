@@ -1,0 +1,105 @@
+"""Structures: legal entities, how one is found to be changed, and how many are searched."""
+
+from enum import StrEnum
+
+from tortoise import fields
+from tortoise.models import Model
+
+from models.identifiers import IdentifierType
+from models.reading import Column, Order, Source, flag
+
+
+class StructureKind(StrEnum):
+    """Whether the entity is a public body or not."""
+
+    PUBLIC = "PUBLIC"
+    PRIVATE = "PRIVATE"
+
+
+class StructureStatus(StrEnum):
+    """Whether anybody may still be attached to the structure."""
+
+    ACTIVE = "ACTIVE"
+    INACTIVE = "INACTIVE"
+
+
+class Structure(Model):
+    """A legal entity. `managed` is true once it has had a principal manager: an imported one waits to be adopted."""
+
+    id = fields.BigIntField(primary_key=True)
+    identifier_type = fields.CharEnumField(IdentifierType, max_length=12)
+    identifier = fields.CharField(max_length=80)
+    name = fields.CharField(max_length=255)
+    folded_name = fields.CharField(max_length=512)
+    first_name = fields.CharField(max_length=80, null=True)
+    last_name = fields.CharField(max_length=80, null=True)
+    kind = fields.CharEnumField(StructureKind, max_length=8)
+    status = fields.CharEnumField(StructureStatus, max_length=8, default=StructureStatus.ACTIVE)
+    managed = fields.BooleanField(default=False)
+    line1 = fields.CharField(max_length=160, null=True)
+    line2 = fields.CharField(max_length=160, null=True)
+    line3 = fields.CharField(max_length=160, null=True)
+    postcode = fields.CharField(max_length=20, null=True)
+    city = fields.CharField(max_length=120, null=True)
+    folded_city = fields.CharField(max_length=240, null=True)
+    country = fields.CharField(max_length=2, null=True)
+    email = fields.CharField(max_length=254, null=True)
+    phone = fields.CharField(max_length=32, null=True)
+    service_code_required = fields.BooleanField(default=False)
+    engagement_number_required = fields.BooleanField(default=False)
+    created_at = fields.DatetimeField()
+
+    class Meta:
+        table = "structures"
+
+    @property
+    def is_public(self) -> bool:
+        """Is this a public body?"""
+        return self.kind is StructureKind.PUBLIC
+
+    @property
+    def is_active(self) -> bool:
+        """May people still be attached here?"""
+        return self.status is StructureStatus.ACTIVE
+
+
+# ------------------------------------------------------------------ finding rows to change
+async def lock(structure_id: int) -> Structure | None:
+    """The structure, held until the transaction ends: every act on its attachments takes this lock first."""
+    return await Structure.filter(id=structure_id).select_for_update(no_key=True).get_or_none()
+
+
+async def lock_all(structure_ids: set[int]) -> dict[int, Structure]:
+    """The structures by id, held until the transaction ends, taken in id order so that two acts never wait for each other."""
+    found = await Structure.filter(id__in=structure_ids).order_by("id").select_for_update(no_key=True)
+    return {structure.id: structure for structure in found}
+
+
+async def lock_identified(identifier_type: IdentifierType, identifier: str) -> Structure | None:
+    """The structure of this normalised identifier, held until the transaction ends."""
+    rows = Structure.filter(identifier_type=identifier_type, identifier=identifier)
+    return await rows.select_for_update(no_key=True).get_or_none()
+
+
+async def active_among(structure_ids: list[int]) -> list[Structure]:
+    """Those of the structures that are active, by name."""
+    return await Structure.filter(id__in=structure_ids, status=StructureStatus.ACTIVE).order_by("folded_name", "id")
+
+
+# ------------------------------------------------------------------ reading
+STRUCTURES = Source(
+    "structures s",
+    columns={
+        name: Column(f"s.{name}")
+        for name in (
+            "id identifier_type identifier name kind status line1 line2 line3 postcode city country email phone"
+        ).split()
+    }
+    | {
+        "folded_name": Column('s.folded_name COLLATE "C"'),
+        "service_code_required": flag("s.service_code_required"),
+        "engagement_number_required": flag("s.engagement_number_required"),
+        "managed": flag("s.managed"),
+    },
+)
+BY_NAME = Order(("folded_name", "id"))

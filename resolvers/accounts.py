@@ -1,0 +1,217 @@
+"""Accounts: signing up, activating by the mailed link, reading one's own, support's acts on them."""
+
+from collections.abc import Sequence
+
+from mailer.messages import AccountReopened as AccountReopenedMail
+from mailer.messages import AccountSuspended as AccountSuspendedMail
+from mailer.messages import AddressAlreadyKnown, LinkToken
+from mailer import outbox
+from models import accounts, attachments, profiles, sessions, texts, tokens
+from models.accounts import ACCOUNTS, Account, AccountState
+from models.database import Duplicate
+from models.errors import ConfirmationRequired, DomainError, Forbidden, Missing, NotFound, TransitionNotAllowed, refuse_if_any
+from models.events import AccountActivated, AccountReopened, AccountSignedUp, AccountSuspended, ActivationResent
+from models.folding import fold
+from models.reading import Row, Selection
+from models.tokens import Purpose
+from resolvers import credentials, links, users
+from resolvers import sessions as entries
+from resolvers.policy import Right, has, require
+from resolvers.scope import Scope
+from resolvers.sessions import Entry
+
+LONGEST_REASON = 255
+
+
+async def sign_up(
+    scope: Scope, *, login_email: str, first_name: str, last_name: str, language: profiles.Language, accept_terms: bool
+) -> None:
+    """An account that waits for activation, and its mailed link; a known address gets the same answer and only its owner a mail.
+
+    Raises:
+        DomainError: all that is wrong with the input at once.
+    """
+    problems: list[DomainError] = []
+    email = profiles.email(problems, login_email, "login_email")
+    first = profiles.name(problems, first_name, "first_name")
+    last = profiles.name(problems, last_name, "last_name")
+    if not accept_terms:
+        problems.append(ConfirmationRequired("accept_terms", what="terms"))
+    refuse_if_any(problems)
+    if not await links.may_mail(scope, Purpose.ACTIVATION, email):
+        return
+    known = await accounts.by_login(profiles.email_key(email))
+    if known is not None:
+        await _tell_owner(scope, known)
+        return
+    account = Account(
+        login_email=email, login_key=profiles.email_key(email), contact_email=email, first_name=first, last_name=last,
+        folded_name=fold(f"{last} {first}"), language=language, created_at=scope.now(), terms_accepted_at=scope.now(),
+    )  # fmt: skip
+    try:
+        async with scope.transaction() as record:
+            await account.save()
+            await links.send(scope, account, Purpose.ACTIVATION)
+            await record(AccountSignedUp(subject_id=account.id), by=account.id)
+    except Duplicate:  # the same address signed up at the same instant: its owner has the other mail
+        return
+
+
+async def _tell_owner(scope: Scope, known: Account) -> None:
+    """To whom a repeated sign-up is told: one still waiting gets a new link; from a deactivated account on, no mail goes."""
+    async with scope.transaction():
+        account = await accounts.lock(known.id)
+        if account.state is AccountState.PENDING_ACTIVATION:
+            await links.send(scope, account, Purpose.ACTIVATION)
+        elif account.state is AccountState.ACTIVE:
+            await scope.mail(AddressAlreadyKnown(at=scope.now()), account, address=account.login_email)
+
+
+async def resend_activation(scope: Scope, login_email: str) -> None:
+    """Another activation link, if the address waits for one; whoever asks learns nothing.
+
+    Raises:
+        Missing: when the address is blank.
+    """
+    if not login_email.strip():
+        raise Missing("login_email")
+    if await links.may_mail(scope, Purpose.ACTIVATION, login_email):
+        account = await accounts.by_login(profiles.email_key(login_email))
+        if account is not None and account.state is AccountState.PENDING_ACTIVATION:
+            await _resend(scope, account)
+
+
+async def resend_activation_for(scope: Scope, user_id: int) -> None:
+    """Another activation link to someone attached to a structure that the actor manages; support may for anyone.
+
+    Raises:
+        NotFound: when the actor doesn't see the person.
+        Forbidden: when the actor manages no structure of theirs.
+        TransitionNotAllowed: when the account doesn't wait for activation.
+    """
+    actor = scope.signed_in()
+    account = await accounts.by_id(user_id)
+    visible = await users.visible(scope, [user_id], Selection())
+    if account is None or visible == [None]:
+        raise NotFound("user_id")
+    managed = [id for id, role in (await scope.roles()).items() if has(role, Right.DECIDE)]
+    require(actor.is_support or await attachments.any_live(account.id, managed))
+    if account.state is not AccountState.PENDING_ACTIVATION:
+        raise TransitionNotAllowed("user_id", status=account.state_at(scope.now()), act="ACTIVATE")
+    await _resend(scope, account)
+
+
+async def _resend(scope: Scope, account: Account) -> None:
+    async with scope.transaction() as record:
+        account = await accounts.lock(account.id)
+        if account.state is AccountState.PENDING_ACTIVATION:
+            await links.send(scope, account, Purpose.ACTIVATION)
+            await record(ActivationResent(subject_id=account.id))
+
+
+async def activate(scope: Scope, *, token: str, password: str, secret_question: str, secret_answer: str) -> Entry:
+    """The account active, its password, question and answer set by whoever holds the mailed link; a session opens.
+
+    Raises:
+        InvalidToken, ExpiredToken: when the link isn't good.
+        DomainError: all that is wrong with the three others at once; the link stays good.
+    """
+    account = await links.inspect(scope, Purpose.ACTIVATION, token)
+    chosen = await credentials.prepared(account, password, secret_question, secret_answer)
+    async with scope.transaction() as record:
+        account = await accounts.lock(account.id)
+        await tokens.use(token, Purpose.ACTIVATION, scope.now())
+        account.activate(scope.now())
+        await chosen.apply(account, scope)
+        entry = await entries.open_for(scope, account)
+        before, after = {"state": AccountState.PENDING_ACTIVATION}, {"state": AccountState.ACTIVE}
+        await record(AccountActivated(subject_id=account.id, before=before, after=after), by=account.id)
+    return entry
+
+
+# ------------------------------------------------------------------ support
+async def reopen(scope: Scope, user_id: int, reason: str) -> None:
+    """A closed account deactivated anew, its person mailed a link to come back by; a suspended one as it was.
+
+    Raises:
+        Forbidden: to anyone but support.
+        Missing, TooLong, Invalid: when the reason isn't good.
+        NotFound: when there is no such person.
+        TransitionNotAllowed: when the account is neither closed nor suspended.
+    """
+    reason = _reason(scope, reason)
+    async with scope.transaction() as record:
+        account = await _locked(user_id)
+        before = account.state_at(scope.now())
+        account.reopen(scope.now())
+        await account.save()
+        if account.state is AccountState.DEACTIVATED:
+            await _mail_way_back(scope, account)
+        await record(
+            AccountReopened(
+                subject_id=account.id, before={"state": before}, after={"state": account.state, "reason": reason}
+            )
+        )
+
+
+async def suspend(scope: Scope, user_id: int, reason: str) -> None:
+    """The account stopped: its sessions and links end at once, and no mail goes but the one that says so.
+
+    Raises:
+        Forbidden, Missing, TooLong, Invalid, NotFound: as `reopen`.
+        TransitionNotAllowed: when the account is suspended or closed already.
+    """
+    reason = _reason(scope, reason)
+    async with scope.transaction() as record:
+        account = await _locked(user_id)
+        if account.platform_role is not None:
+            raise Forbidden("user_id")
+        before = account.state_at(scope.now())
+        account.suspend(scope.now())
+        await account.save()
+        await end_access(scope, account)
+        if before is AccountState.ACTIVE:
+            await scope.mail(AccountSuspendedMail(at=scope.now()), account, address=account.login_email)
+        after = {"state": AccountState.SUSPENDED, "reason": reason}
+        await record(AccountSuspended(subject_id=account.id, before={"state": before}, after=after))
+
+
+async def end_access(scope: Scope, account: Account) -> None:
+    """End at once all by which the person could act: sessions, links, and the mails that wait."""
+    await sessions.end(account.id)
+    await tokens.void(account.id)
+    await outbox.withdraw(account.id)
+
+
+async def _mail_way_back(scope: Scope, account: Account) -> None:
+    token = scope.office.token()
+    issued = await tokens.issue(account, Purpose.REACTIVATION, token, scope.now())
+    until = account.reactivable_until or issued.expires_at
+    message = AccountReopenedMail(token=LinkToken(token), expires_at=issued.expires_at, reactivable_until=until)
+    await scope.mail(message, account, address=account.login_email)
+
+
+def _reason(scope: Scope, reason: str) -> str:
+    """Support's reason for an act, mandatory and kept in the history."""
+    require(scope.signed_in().is_support)
+    problems: list[DomainError] = []
+    tidied = texts.required(problems, reason, "reason", most=LONGEST_REASON, multiline=True)
+    refuse_if_any(problems)
+    return tidied
+
+
+async def _locked(user_id: int) -> Account:
+    account = (await accounts.lock_all({user_id})).get(user_id)
+    if account is None:
+        raise NotFound("user_id")
+    return account
+
+
+# ------------------------------------------------------------------ reading
+async def by_ids(scope: Scope, ids: Sequence[int | None], selection: Selection) -> list[Row | None]:
+    """The accounts of these ids, for their owner: never another's."""
+    actor = scope.actor
+    if actor is None or actor.account_id not in ids:
+        return [None] * len(ids)
+    rows = await ACCOUNTS.read(selection.columns, ["u.id = :id"], {**users.clock(scope), "id": actor.account_id})
+    return [rows[0] if rows and id == actor.account_id else None for id in ids]

@@ -1,0 +1,115 @@
+"""What lets a person in: choosing a password and a secret question, changing them, and resetting by a mailed link."""
+
+from dataclasses import dataclass
+
+from mailer.messages import PasswordChanged as PasswordChangedMail
+from models import accounts, brakes, passwords, profiles, sessions, tokens
+from models.accounts import Account, AccountState
+from models.errors import DomainError, Missing, ReusedPassword, WrongSecretAnswer, collected, refuse_if_any
+from models.events import PasswordReset, PasswordResetRequested
+from models.tokens import Purpose
+from resolvers import links
+from resolvers import sessions as entries
+from resolvers.scope import Scope
+from resolvers.sessions import Entry
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """A password and a secret question, checked and hashed: ready to be stored."""
+
+    password_hash: str
+    question: str
+    answer_hash: str
+
+    async def apply(self, account: Account, scope: Scope) -> None:
+        """Give them to the locked account; the caller saves it."""
+        account.secret_question, account.secret_answer_hash = self.question, self.answer_hash
+        await store_password(account, self.password_hash, scope)
+
+
+async def prepared(account: Account, password: str, question: str, answer: str) -> Credentials:
+    """The three, checked together and hashed, before any transaction: hashing is slow on purpose.
+
+    Raises:
+        DomainError: all that is wrong with them at once.
+    """
+    problems: list[DomainError] = []
+    await check_password(problems, account, password, "password")
+    question = profiles.secret_question(problems, question, "secret_question")
+    answer = profiles.secret_answer(problems, answer, "secret_answer")
+    refuse_if_any(problems)
+    return Credentials(await passwords.hash(password), question, await passwords.hash(answer))
+
+
+async def check_password(problems: list[DomainError], account: Account, password: str | None, *path: str) -> None:
+    """Add to `problems` what is wrong with a new password of the account, its last five among it."""
+    with collected(problems):
+        passwords.check(password, account.login_email, path=path)
+        if await passwords.is_one_of(await accounts.former_passwords(account.id), password or ""):
+            raise ReusedPassword(*path)
+
+
+async def store_password(account: Account, password_hash: str, scope: Scope) -> None:
+    """Make it the account's password, remembered among the last five; the caller saves the account."""
+    account.password_hash = password_hash
+    await accounts.add_former_password(account, scope.now())
+
+
+async def request_reset(scope: Scope, login_email: str) -> None:
+    """Mail a reset link if the address is that of an active account; whoever asks learns nothing.
+
+    Raises:
+        Missing: when the address is blank.
+    """
+    if not login_email.strip():
+        raise Missing("login_email")
+    if not await links.may_mail(scope, Purpose.PASSWORD_RESET, login_email):
+        return
+    account = await accounts.by_login(profiles.email_key(login_email))
+    if account is None or account.state is not AccountState.ACTIVE:
+        return
+    async with scope.transaction() as record:
+        account = await accounts.lock(account.id)
+        if account.state is AccountState.ACTIVE:
+            await links.send(scope, account, Purpose.PASSWORD_RESET)
+            await record(PasswordResetRequested(subject_id=account.id))
+
+
+async def reset(scope: Scope, token: str, secret_answer: str, password: str) -> Entry:
+    """A new password by a mailed link and the secret answer; every other session ends, and a new one opens.
+
+    Raises:
+        InvalidToken, ExpiredToken: when the link isn't good.
+        RateLimited: after too many wrong answers.
+        WrongSecretAnswer, WeakPassword, ReusedPassword, Missing: all that is wrong at once; the link stays good.
+    """
+    account = await links.inspect(scope, Purpose.PASSWORD_RESET, token)
+    problems: list[DomainError] = []
+    await check_password(problems, account, password, "password")
+    await _check_answer(problems, scope, account, secret_answer)
+    refuse_if_any(problems)
+    password_hash = await passwords.hash(password)
+    async with scope.transaction() as record:
+        account = await accounts.lock(account.id)
+        await tokens.use(token, Purpose.PASSWORD_RESET, scope.now())
+        await store_password(account, password_hash, scope)
+        await sessions.end(account.id)
+        await tokens.void(account.id, Purpose.PASSWORD_RESET)
+        entry = await entries.open_for(scope, account)
+        await scope.mail(PasswordChangedMail(at=scope.now()), account, address=account.login_email)
+        await record(PasswordReset(subject_id=account.id), by=account.id)
+    await brakes.release(entries.sign_in_brake(account.login_email))
+    return entry
+
+
+async def _check_answer(problems: list[DomainError], scope: Scope, account: Account, answer: str) -> None:
+    if not answer.strip():
+        problems.append(Missing("secret_answer"))
+        return
+    key = brakes.key_of("secret answer", str(account.id))
+    await entries.admit(scope, key)
+    if await passwords.verify(account.secret_answer_hash, passwords.normalise_answer(answer)):
+        await brakes.release(key)
+    else:
+        problems.append(WrongSecretAnswer("secret_answer"))

@@ -1,0 +1,202 @@
+"""Leaving and coming back: a deactivation hands every seat over in the same act, a mailed link undoes it for 60 days."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from mailer.messages import AccountDeactivated as AccountDeactivatedMail
+from mailer.messages import AccountReactivated as AccountReactivatedMail
+from models import accounts, attachments, structures, tokens
+from models.accounts import REACTIVATION_WINDOW, Account, AccountState
+from models.attachments import Attachment, AttachmentStatus
+from models.errors import (
+    Conflict,
+    ConfirmationRequired,
+    DomainError,
+    Missing,
+    NotFound,
+    ReactivationExpired,
+    SuccessorRequired,
+    collected,
+    refuse_if_any,
+)
+from models.events import AccountDeactivated, AccountReactivated, AttachmentWithdrawn, ReactivationRequested
+from models.profiles import email_key
+from models.structures import Structure
+from models.tokens import Purpose
+from resolvers import credentials, links, seats
+from resolvers import sessions as entries
+from resolvers.accounts import end_access
+from resolvers.scope import Record, Scope
+from resolvers.sessions import Entry
+
+
+@dataclass(frozen=True)
+class Succession:
+    """Who takes over one structure; a position in the list that was sent, for error paths."""
+
+    structure_id: int
+    successor_id: int
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What a deactivation would ask for and take along."""
+
+    structure_ids: Sequence[int]
+    pending_requests: int
+
+    @property
+    def reactivation_days(self) -> int:
+        """For how many days the person could come back."""
+        return REACTIVATION_WINDOW.days
+
+
+@dataclass(frozen=True)
+class Deactivation:
+    """When the account was deactivated, and until when it can come back."""
+
+    at: datetime
+    reactivable_until: datetime
+
+
+async def preview(scope: Scope) -> Preview:
+    """The active structures that need a successor, and how many undecided requests would be withdrawn."""
+    actor = scope.signed_in()
+    active = await structures.active_among([seat.structure_id for seat in await attachments.seats_of(actor.account_id)])
+    return Preview([structure.id for structure in active], len(await attachments.pending_of(actor.account_id)))
+
+
+async def deactivate(
+    scope: Scope, *, confirm: bool, successor_for_all: int | None, successions: Sequence[Succession]
+) -> Deactivation:
+    """The account deactivated: seats handed over, requests withdrawn, sessions, links and mails ended; all or nothing.
+
+    Raises:
+        ConfirmationRequired: unless confirmed.
+        SuccessorRequired, SuccessorNotEligible, NotFound: for every active structure that isn't well handed over.
+        Conflict: when the person became principal manager of another structure meanwhile.
+    """
+    actor = scope.signed_in()
+    if not confirm:
+        raise ConfirmationRequired("confirm", what="deactivation")
+    seated = {seat.structure_id for seat in await attachments.seats_of(actor.account_id)}
+    async with scope.transaction() as record:
+        held = await structures.lock_all(seated)
+        people = {actor.account_id, *(item.successor_id for item in successions)}
+        locked = await accounts.lock_all(people | ({successor_for_all} if successor_for_all else set()))
+        account = locked[actor.account_id]
+        account.deactivate(scope.now())
+        handed_over = await _hand_over_all(scope, record, account, held, successor_for_all, successions)
+        await _withdraw_requests(scope, record, account)
+        account.pending_contact_email = None
+        await account.save()
+        await end_access(scope, account)
+        until = account.reactivable_until or scope.now()
+        farewell = AccountDeactivatedMail(at=scope.now(), reactivable_until=until, handed_over=tuple(handed_over))
+        await scope.mail(farewell, account, address=account.login_email)
+        before, after = {"state": AccountState.ACTIVE}, {"state": AccountState.DEACTIVATED}
+        await record(AccountDeactivated(subject_id=account.id, before=before, after=after))
+    scope.actor = None
+    return Deactivation(scope.now(), until)
+
+
+async def _hand_over_all(
+    scope: Scope,
+    record: Record,
+    account: Account,
+    held: Mapping[int, Structure],
+    successor_for_all: int | None,
+    successions: Sequence[Succession],
+) -> list[str]:
+    """Hand every active structure's seat over; lines "structure - successor" for the farewell."""
+    problems: list[DomainError] = []
+    lines: list[str] = []
+    own_seats = {seat.structure_id: seat for seat in await attachments.seats_of(account.id)}
+    if set(own_seats) - set(held):
+        raise Conflict
+    paths = {item.structure_id: index for index, item in enumerate(successions)}
+    problems += [
+        NotFound("successions", str(index), "structure_id") for id, index in paths.items() if id not in own_seats
+    ]
+    for structure_id, seat in sorted(own_seats.items()):
+        structure = held[structure_id]
+        if not structure.is_active:
+            continue
+        successor, path = successor_for_all, ("successor_for_all_id",)
+        if structure_id in paths:
+            index = paths[structure_id]
+            successor, path = successions[index].successor_id, ("successions", str(index), "successor_id")
+        if successor is None:
+            problems.append(SuccessorRequired("successions", structure=structure.name))
+            continue
+        with collected(problems):
+            taken = await seats.hand_over(scope, record, structure, seat, successor, *path, farewell=False)
+            lines.append(f"{structure.name} - {taken.display_name}")
+    refuse_if_any(problems)
+    return lines
+
+
+async def _withdraw_requests(scope: Scope, record: Record, account: Account) -> None:
+    for request in await attachments.pending_of(account.id):
+        locked = await attachments.lock(request.id)
+        if locked is not None and locked.status is AttachmentStatus.PENDING:
+            await _withdraw(record, locked)
+
+
+async def _withdraw(record: Record, request: Attachment) -> None:
+    request.withdraw()
+    await request.save()
+    await record(
+        AttachmentWithdrawn(
+            subject_id=request.user_id,
+            structure_id=request.structure_id,
+            attachment_id=request.id,
+            before={"status": AttachmentStatus.PENDING, "role": request.role},
+            after={"status": AttachmentStatus.REMOVED, "role": request.role},
+        )
+    )
+
+
+async def request_reactivation(scope: Scope, login_email: str) -> None:
+    """Mail a link to come back, if the address is that of an account deactivated for less than 60 days.
+
+    Raises:
+        Missing: when the address is blank; whoever asks learns nothing else.
+    """
+    if not login_email.strip():
+        raise Missing("login_email")
+    if not await links.may_mail(scope, Purpose.REACTIVATION, login_email):
+        return
+    account = await accounts.by_login(email_key(login_email))
+    if account is None or account.state_at(scope.now()) is not AccountState.DEACTIVATED:
+        return
+    async with scope.transaction() as record:
+        account = await accounts.lock(account.id)
+        if account.state_at(scope.now()) is AccountState.DEACTIVATED:
+            await links.send(scope, account, Purpose.REACTIVATION)
+            await record(ReactivationRequested(subject_id=account.id))
+
+
+async def reactivate(scope: Scope, *, token: str, password: str, secret_question: str, secret_answer: str) -> Entry:
+    """The account active again, with a new password, question and answer, by the mailed link; a session opens.
+
+    Raises:
+        InvalidToken, ExpiredToken: when the link isn't good.
+        ReactivationExpired: when the 60 days passed meanwhile.
+        DomainError: all that is wrong with the three others at once; the link stays good.
+    """
+    account = await links.inspect(scope, Purpose.REACTIVATION, token)
+    chosen = await credentials.prepared(account, password, secret_question, secret_answer)
+    async with scope.transaction() as record:
+        account = await accounts.lock(account.id)
+        await tokens.use(token, Purpose.REACTIVATION, scope.now())
+        if account.state_at(scope.now()) is AccountState.CLOSED:
+            raise ReactivationExpired("token")
+        account.reactivate(scope.now())
+        await chosen.apply(account, scope)
+        entry = await entries.open_for(scope, account)
+        await scope.mail(AccountReactivatedMail(at=scope.now()), account, address=account.login_email)
+        before, after = {"state": AccountState.DEACTIVATED}, {"state": AccountState.ACTIVE}
+        await record(AccountReactivated(subject_id=account.id, before=before, after=after), by=account.id)
+    return entry

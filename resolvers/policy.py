@@ -1,0 +1,77 @@
+"""Who may do what: the role -> right table on one screen, and pure predicates over it. Source: DOMAIN 4."""
+
+from enum import StrEnum
+
+from models.attachments import ALLOWED_FROM, AttachmentStatus, DecisionAct, Role
+from models.errors import Forbidden
+
+
+class Right(StrEnum):
+    """What an attachment in effect lets a person do on its structure."""
+
+    SEE_USERS = "see every attachment and the history of the structure"
+    DECIDE = "validate and refuse requests, attach people"
+    MANAGE_SIMPLE_USERS = "deactivate, reactivate, remove and update the attachments of simple users"
+    MANAGE_SECONDARY_MANAGERS = "the same for secondary managers, and name or dismiss them"
+    EDIT_STRUCTURE = "edit the structure, its services and its spaces"
+    HAND_OVER = "name the next principal manager"
+
+
+RIGHTS: dict[Role, frozenset[Right]] = {
+    Role.PRINCIPAL_MANAGER: frozenset(Right),
+    Role.SECONDARY_MANAGER: frozenset(
+        {Right.SEE_USERS, Right.DECIDE, Right.MANAGE_SIMPLE_USERS, Right.EDIT_STRUCTURE}
+    ),
+    Role.SIMPLE_USER: frozenset(),
+}
+
+
+def require(allowed: bool) -> None:
+    """Nothing, when allowed.
+
+    Raises:
+        Forbidden: otherwise.
+    """
+    if not allowed:
+        raise Forbidden
+
+
+def has(role: Role | None, right: Right) -> bool:
+    """Does someone of this role on the structure hold the right? None is someone with no attachment in effect."""
+    return role is not None and right in RIGHTS[role]
+
+
+def may_manage(role: Role | None, target: Role) -> bool:
+    """May someone of this role change the attachment of someone of the target role? Nobody may a principal manager's."""
+    if target is Role.PRINCIPAL_MANAGER:
+        return False
+    secondary = target is Role.SECONDARY_MANAGER
+    return has(role, Right.MANAGE_SECONDARY_MANAGERS if secondary else Right.MANAGE_SIMPLE_USERS)
+
+
+def may_act(act: DecisionAct, *, role: Role | None, target: Role, own: bool) -> bool:
+    """May someone of this role on the structure take the act on an attachment of the target role, maybe their own?"""
+    match act:
+        case DecisionAct.WITHDRAW:
+            return own
+        case DecisionAct.VALIDATE | DecisionAct.REFUSE:
+            return not own and has(role, Right.DECIDE)
+        case DecisionAct.DEACTIVATE | DecisionAct.REACTIVATE:
+            return not own and may_manage(role, target)
+        case DecisionAct.REMOVE:
+            return own or may_manage(role, target)
+        case DecisionAct.CHANGE_ROLE:
+            return not own and target is not Role.PRINCIPAL_MANAGER and has(role, Right.MANAGE_SECONDARY_MANAGERS)
+        case DecisionAct.TRANSFER:
+            return own and target is Role.PRINCIPAL_MANAGER and has(role, Right.HAND_OVER)
+
+
+def acts_on(status: AttachmentStatus, *, role: Role | None, target: Role, own: bool, ended: bool) -> list[DecisionAct]:
+    """The acts open to the viewer now, on an attachment read with this status; an ended one isn't reactivated but moved."""
+    return [
+        act
+        for act in DecisionAct
+        if status in ALLOWED_FROM[act]
+        and may_act(act, role=role, target=target, own=own)
+        and not (ended and act is DecisionAct.REACTIVATE)
+    ]

@@ -1,0 +1,114 @@
+"""The scope of one operation: who acts, in which language, by which clock, and the one way to change anything."""
+
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import Protocol
+from zoneinfo import ZoneInfo
+
+from mailer import outbox
+from mailer.messages import Message
+from mailer.seals import Sealer
+from models import attachments, database, events
+from models.accounts import Account, Language
+from models.actors import Actor
+from models.attachments import Role
+from models.errors import Unauthenticated
+from models.events import Fact
+
+
+class Record(Protocol):
+    """Writes one fact into the running transaction; `by` names the acting account where nobody is signed in."""
+
+    async def __call__(self, fact: Fact, *, by: int | None = None) -> None: ...
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _random_token() -> str:
+    return secrets.token_urlsafe(32)
+
+
+@dataclass(frozen=True)
+class Office:
+    """What every operation of a process shares: clock, randomness, the seal of mails, and who to wake after a commit."""
+
+    sealer: Sealer
+    clock: Callable[[], datetime] = _utc_now
+    token: Callable[[], str] = _random_token
+    time_zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("Europe/Paris"))
+    session_idle: timedelta = timedelta(hours=12)
+    wake: Callable[[], None] = lambda: None
+
+
+@dataclass
+class Scope:
+    """One operation's surroundings; every resolver takes it first."""
+
+    office: Office
+    actor: Actor | None = None
+    language: Language = Language.FR
+    source: str | None = None
+    user_agent: str | None = None
+    _roles: dict[int, Role] | None = None
+
+    def now(self) -> datetime:
+        """The present instant, by the application's clock: no rule reads any other."""
+        return self.office.clock()
+
+    def today(self) -> date:
+        """The calendar day in the structures' time zone (Europe/Paris unless set otherwise)."""
+        return self.now().astimezone(self.office.time_zone).date()
+
+    def signed_in(self) -> Actor:
+        """Who acts.
+
+        Raises:
+            Unauthenticated: when nobody is signed in.
+        """
+        if self.actor is None:
+            raise Unauthenticated
+        return self.actor
+
+    async def role_on(self, structure_id: int) -> Role | None:
+        """The actor's role on the structure, by an attachment in effect; None without one."""
+        return (await self.roles()).get(structure_id)
+
+    async def roles(self) -> dict[int, Role]:
+        """The actor's roles by structure, of the attachments in effect now; read once until something is changed."""
+        if self._roles is None:
+            actor = self.signed_in()
+            self._roles = await attachments.roles_of(actor.account_id, self.today())
+        return self._roles
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Record]:
+        """All or nothing: rows, events and mails of the block commit together; then couriers and live readers are woken.
+
+        Raises:
+            DatabaseAway, Duplicate, Conflict: as `models.database.transaction`.
+        """
+        self._roles = None
+        async with database.transaction():
+            yield self._record
+        self._roles = None
+        self.office.wake()
+
+    async def mail(self, message: Message, to: Account, *, address: str | None = None) -> None:
+        """Put a mail to the person in the outbox, in their language, to their contact address unless another is given."""
+        recipient = outbox.Recipient(
+            address=address or to.contact_email,
+            language=to.language,
+            account_id=to.id,
+            name=to.display_name,
+            time_zone=to.time_zone,
+        )
+        await outbox.enqueue(message, to=recipient, sealer=self.office.sealer, now=self.now())
+
+    async def _record(self, fact: Fact, *, by: int | None = None) -> None:
+        actor_id = by if by is not None else self.actor and self.actor.account_id
+        await events.append(fact, actor_id=actor_id, at=self.now())

@@ -1,0 +1,48 @@
+"""Reading people: by id, and what of them the viewer may see."""
+
+from collections.abc import Sequence
+
+from models import accounts
+from models.accounts import ACCOUNTS, REACTIVATION_WINDOW
+from models.reading import Row, Selection
+from resolvers.scope import Scope
+
+
+async def by_ids(scope: Scope, ids: Sequence[int | None], selection: Selection) -> list[Row | None]:
+    """The people of these ids, in their order; None for None. What leads here was already visible."""
+    wanted = sorted({id for id in ids if id is not None})
+    if not wanted:
+        return [None] * len(ids)
+    rows = await ACCOUNTS.read(selection.columns, ["u.id IN :ids"], {**clock(scope), "ids": wanted})
+    found = {row.id: row for row in rows}
+    return [None if id is None else found.get(id) for id in ids]
+
+
+async def visible(scope: Scope, ids: Sequence[int], selection: Selection) -> list[Row | None]:
+    """The people of these ids whom the viewer may see, in their order; None for the others."""
+    parameters = {**clock(scope), **accounts.visibility(scope.signed_in()), "today": scope.today(), "ids": list(ids)}
+    rows = await ACCOUNTS.read(selection.columns, ["u.id IN :ids", accounts.VISIBLE], parameters)
+    found = {row.id: row for row in rows}
+    return [found.get(id) for id in ids]
+
+
+async def are_contactable(scope: Scope, ids: Sequence[int]) -> list[bool]:
+    """Which of these people the viewer may write to: themselves, anyone for support, and who shares a structure."""
+    return await _related(scope, ids, accounts.SHARES_STRUCTURE)
+
+
+async def are_managed(scope: Scope, ids: Sequence[int]) -> list[bool]:
+    """Whose postal address the viewer may see: their own, anyone's for support, and of those they manage."""
+    return await _related(scope, ids, accounts.MANAGED_BY_VIEWER)
+
+
+def clock(scope: Scope) -> dict[str, object]:
+    """The parameter by which a deactivated account reads as closed."""
+    return {"closed_since": scope.now() - REACTIVATION_WINDOW}
+
+
+async def _related(scope: Scope, ids: Sequence[int], relation: str) -> list[bool]:
+    parameters = {**accounts.visibility(scope.signed_in()), "today": scope.today(), "ids": sorted(set(ids))}
+    rows = await ACCOUNTS.read(["id"], ["u.id IN :ids", f"u.id = :viewer OR :viewer_is_support OR {relation}"], parameters)
+    found = {row.id for row in rows}
+    return [id in found for id in ids]

@@ -1,0 +1,34 @@
+"""The public contract: one schema, whose committed snapshot is `schema.graphql` beside this file."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import strawberry
+from graphql import GraphQLError
+from strawberry.schema.config import StrawberryConfig
+from strawberry.tools import merge_types
+
+from schema import enums as enums
+from schema.accounts import AccountMutation, AccountQuery
+from schema.attachments import AttachmentMutation
+from schema.lookups import LookupQuery
+from schema.sessions import SessionMutation
+from schema.structures import StructureMutation, StructureQuery
+
+Query: Any = merge_types("Query", (LookupQuery, AccountQuery, StructureQuery))
+Mutation: Any = merge_types("Mutation", (SessionMutation, AccountMutation, AttachmentMutation, StructureMutation))
+
+
+class Schema(strawberry.Schema):
+    """Strawberry's schema, which leaves the logging of errors to the endpoint."""
+
+    def process_errors(self, errors: Sequence[GraphQLError], execution_context: object = None) -> None:  # type: ignore[override]
+        """Nothing: whoever answers the request logs what went wrong, once."""
+
+
+schema = Schema(query=Query, mutation=Mutation, config=StrawberryConfig(auto_camel_case=True))
+
+
+def sdl() -> str:
+    """The schema in the schema definition language, as the snapshot holds it."""
+    return schema.as_str().strip() + "\n"

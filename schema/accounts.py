@@ -1,0 +1,304 @@
+"""The person's own account: its type, and the acts on it."""
+
+from datetime import datetime
+from typing import Any
+
+import strawberry
+
+from models.accounts import REACTIVATION_WINDOW, AccountState, Language
+from resolvers import accounts, attachments, deactivations, events, profiles, sessions, structures, users
+from resolvers.deactivations import Succession
+from schema import ids
+from schema.attachments import Attachment, AttachmentFilter, filter_of
+from schema.connections import After, Before, Connection, First, Last, connection_of, page_of
+from schema.context import Info
+from schema.errors import ERRORS, UserError, mutation
+from schema.events import Event
+from schema.fields import column, made_from
+from schema.inputs import PostalAddressInput, SuccessionInput, given
+from schema.nodes import Node
+from schema.payloads import AcknowledgedPayload
+from schema.selections import selection_of
+from schema.sessions import Session
+from schema.structures import Structure
+from schema.users import ADDRESS_COLUMNS, PostalAddress, User, address_of
+
+
+@strawberry.type(description="A structure whose principal manager's seat must be handed over.")
+class SuccessionNeeded:
+    structure_id: strawberry.Private[int]
+
+    @strawberry.field(description="The structure.")
+    async def structure(self, info: Info) -> Structure:
+        return await info.context.load(structures.by_ids, self.structure_id, selection_of(info))
+
+    @strawberry.field(description="Who may take over: active people attached there in effect; `search` looks in names and addresses.")
+    async def candidates(
+        self, info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None, search: str | None = None
+    ) -> Connection[User]:
+        page = page_of(first, after, last, before)
+        return connection_of(await info.context.load(users.candidates, self.structure_id, page, search, selection_of(info)))
+
+
+@strawberry.type(description="What deactivating the account would ask for and take along.")
+class DeactivationPreview:
+    can_deactivate: bool = column("Can the account be deactivated without naming anybody?")
+    successions_needed: list[SuccessionNeeded] = column("The structures that each need a successor.")
+    pending_requests_lost: int = column("How many undecided requests would be withdrawn.")
+    reactivation_days: int = column("For how many days the account could come back.")
+
+
+@strawberry.type(description="The signed-in person's own account: what only they may see.")
+class Account(Node):
+    @made_from("id", description="The person as others see them.")
+    async def user(self: Any, info: Info) -> User:
+        return await info.context.load(users.by_ids, self.id, selection_of(info))
+
+    login_email: str = column("The login e-mail; never changes, receives security mail.")
+    contact_email: str = column("The contact e-mail; receives notifications.")
+    pending_contact_email: str | None = column("A new contact e-mail that waits for its owner to follow the mailed link.")
+    first_name: str = column("First name.")
+    last_name: str = column("Last name.")
+    phone: str | None = column("Telephone number.")
+
+    @made_from(*ADDRESS_COLUMNS, description="Postal address.")
+    def postal_address(self: Any) -> PostalAddress | None:
+        return address_of(self)
+
+    language: Language = column("The language of mails and messages.")
+    time_zone: str = column("The time zone of mails, an IANA name.")
+    receive_activity_notifications: bool = column("Whether periodic notifications of activity are wanted; off at first.")
+    secret_question: str | None = column("The secret question; its answer is never told.")
+    state: AccountState = column("Where the account stands.")
+
+    @made_from("deactivated_at", description="Until when a deactivated account can come back; null otherwise.")
+    def reactivable_until(self: Any) -> datetime | None:
+        return self.deactivated_at + REACTIVATION_WINDOW if self.deactivated_at else None
+
+    @made_from("id", description="The person's attachments, newest first.")
+    async def attachments(
+        self: Any,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        filter: AttachmentFilter | None = None,
+    ) -> Connection[Attachment]:
+        page = page_of(first, after, last, before)
+        return connection_of(
+            await info.context.load(attachments.of_users, self.id, page, filter_of(filter), selection_of(info))
+        )
+
+    @made_from("id", description="Requests that the person may decide now, oldest first.")
+    async def attachments_to_review(
+        self: Any, info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None
+    ) -> Connection[Attachment]:
+        page = page_of(first, after, last, before)
+        return connection_of(await info.context.load(attachments.to_review, self.id, page, selection_of(info)))
+
+    @made_from("id", description="What happened to the account and by it, newest first.")
+    async def history(
+        self: Any, info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None
+    ) -> Connection[Event]:
+        page = page_of(first, after, last, before)
+        return connection_of(await info.context.load(events.of_accounts, self.id, page, selection_of(info)))
+
+    @made_from("id", description="The open sessions, newest first.")
+    async def sessions(self: Any, info: Info) -> list[Session]:
+        return await info.context.load(sessions.of_accounts, self.id, selection_of(info))
+
+    @made_from("id", description="What deactivating the account would ask for and take along.")
+    async def deactivation_preview(self: Any, info: Info) -> DeactivationPreview:
+        preview = await deactivations.preview(info.context.scope)
+        return DeactivationPreview(
+            can_deactivate=not preview.structure_ids,
+            successions_needed=[SuccessionNeeded(structure_id=id) for id in preview.structure_ids],
+            pending_requests_lost=preview.pending_requests,
+            reactivation_days=preview.reactivation_days,
+        )
+
+
+@strawberry.type
+class AccountQuery:
+    @strawberry.field(description="The signed-in person's account; null when nobody is signed in.")
+    async def me(self, info: Info) -> Account | None:
+        actor = info.context.scope.actor
+        return await info.context.load(accounts.by_ids, actor.account_id, selection_of(info)) if actor else None
+
+    @strawberry.field(description="People by name or e-mail, for support only.")
+    async def users(
+        self, info: Info, search: str, first: First = None, after: After = None, last: Last = None, before: Before = None
+    ) -> Connection[User]:
+        page = page_of(first, after, last, before)
+        return connection_of(await users.search(info.context.scope, search, page, selection_of(info)))
+
+
+# ------------------------------------------------------------------ inputs and payloads
+@strawberry.input(description="What signing up asks.")
+class SignUpInput:
+    login_email: str = strawberry.field(description="The e-mail that will identify the account; it never changes.")
+    first_name: str = strawberry.field(description="First name.")
+    last_name: str = strawberry.field(description="Last name.")
+    language: Language | None = strawberry.field(default=Language.FR, description="The language of mails and messages.")
+    accept_terms: bool = strawberry.field(description="Must be true.")
+
+
+@strawberry.input(description="A change of password.")
+class ChangePasswordInput:
+    current: str = strawberry.field(description="The current password.")
+    new: str = strawberry.field(description="The new one.")
+
+
+@strawberry.input(description="A change of secret question and answer.")
+class ChangeSecretQuestionInput:
+    current_password: str = strawberry.field(description="The current password.")
+    question: str = strawberry.field(description="The new question.")
+    answer: str = strawberry.field(description="The new answer.")
+
+
+@strawberry.input(description="Changes to the account: what is absent stays, and all or nothing is saved.")
+class UpdateAccountInput:
+    first_name: str | None = strawberry.field(default=strawberry.UNSET, description="First name; mandatory.")
+    last_name: str | None = strawberry.field(default=strawberry.UNSET, description="Last name; mandatory.")
+    contact_email: str | None = strawberry.field(
+        default=strawberry.UNSET, description="Contact e-mail; takes effect once its owner follows the mailed link."
+    )
+    phone: str | None = strawberry.field(default=strawberry.UNSET, description="Telephone number; null empties it.")
+    postal_address: PostalAddressInput | None = strawberry.field(
+        default=strawberry.UNSET, description="Postal address, whole; null empties it."
+    )
+    language: Language | None = strawberry.field(default=strawberry.UNSET, description="The language of mails and messages.")
+    time_zone: str | None = strawberry.field(default=strawberry.UNSET, description="The time zone of mails, an IANA name.")
+    receive_activity_notifications: bool | None = strawberry.field(
+        default=strawberry.UNSET, description="Whether periodic notifications of activity are wanted."
+    )
+    password: ChangePasswordInput | None = strawberry.field(default=strawberry.UNSET, description="A new password.")
+    secret_question: ChangeSecretQuestionInput | None = strawberry.field(
+        default=strawberry.UNSET, description="A new secret question and answer."
+    )
+
+
+@strawberry.input(description="A deactivation, with a successor for every structure the person is principal manager of.")
+class DeactivateAccountInput:
+    confirm: bool = strawberry.field(description="Must be true.")
+    successor_for_all_id: strawberry.ID | None = strawberry.field(
+        default=None, description="The user who takes over every structure that `successions` doesn't name."
+    )
+    successions: list[SuccessionInput] | None = strawberry.field(
+        default_factory=list, description="Successors, structure by structure."
+    )
+
+
+@strawberry.type(description="The answer to a sign-up, the same whether the address is known or not.")
+class SignUpPayload:
+    acknowledged: bool = strawberry.field(default=False, description="The request was taken; the rest goes by mail.")
+    errors: list[UserError] = strawberry.field(default_factory=list, description=ERRORS)
+
+
+@strawberry.type(description="The account after the act.")
+class AccountPayload:
+    account_id: strawberry.Private[int | None] = None
+    errors: list[UserError] = strawberry.field(default_factory=list, description=ERRORS)
+
+    @strawberry.field(description="The account; null when the act was refused.")
+    async def account(self, info: Info) -> Account | None:
+        return await info.context.load(accounts.by_ids, self.account_id, selection_of(info)) if self.account_id else None
+
+
+@strawberry.type(description="A person after support's act.")
+class UserPayload:
+    user_id: strawberry.Private[int | None] = None
+    errors: list[UserError] = strawberry.field(default_factory=list, description=ERRORS)
+
+    @strawberry.field(description="The person; null when the act was refused.")
+    async def user(self, info: Info) -> User | None:
+        return await info.context.load(users.by_ids, self.user_id, selection_of(info)) if self.user_id else None
+
+
+@strawberry.type(description="The account deactivated.")
+class DeactivateAccountPayload:
+    deactivated_at: datetime | None = strawberry.field(default=None, description="Since when.")
+    reactivable_until: datetime | None = strawberry.field(default=None, description="Until when it can come back.")
+    errors: list[UserError] = strawberry.field(default_factory=list, description=ERRORS)
+
+
+# ------------------------------------------------------------------ acts
+@strawberry.type
+class AccountMutation:
+    @mutation("Sign up: an account that waits for its mailed activation link.")
+    async def sign_up(self, info: Info, input: SignUpInput) -> SignUpPayload:
+        await info.context.admit("signUp")
+        await accounts.sign_up(info.context.scope, **given(input) | {"language": input.language or Language.FR})
+        return SignUpPayload(acknowledged=True)
+
+    @mutation("Ask for the activation link again; the older ones die.")
+    async def resend_activation(self, info: Info, login_email: str) -> AcknowledgedPayload:
+        await info.context.admit("resendActivation")
+        await accounts.resend_activation(info.context.scope, login_email)
+        return AcknowledgedPayload(acknowledged=True)
+
+    @mutation("Send the activation link again to someone attached to a structure that the person manages.")
+    async def resend_activation_for(self, info: Info, user_id: strawberry.ID) -> AcknowledgedPayload:
+        info.context.scope.signed_in()
+        await accounts.resend_activation_for(info.context.scope, ids.decode(user_id, "User", "user_id"))
+        return AcknowledgedPayload(acknowledged=True)
+
+    @mutation("Save the profile: everything sent, or nothing.")
+    async def update_account(self, info: Info, input: UpdateAccountInput) -> AccountPayload:
+        await profiles.update(info.context.scope, given(input))
+        return AccountPayload(account_id=info.context.scope.signed_in().account_id)
+
+    @mutation("Confirm the new contact e-mail by the token of the link mailed to it.")
+    async def confirm_contact_email(self, info: Info, token: str) -> AcknowledgedPayload:
+        await info.context.admit("confirmContactEmail")
+        await profiles.confirm_contact_email(info.context.scope, token)
+        return AcknowledgedPayload(acknowledged=True)
+
+    @mutation("Deactivate the account; it can come back for 60 days by a mailed link.")
+    async def deactivate_account(self, info: Info, input: DeactivateAccountInput) -> DeactivateAccountPayload:
+        info.context.scope.signed_in()
+        for_all = input.successor_for_all_id
+        done = await deactivations.deactivate(
+            info.context.scope,
+            confirm=input.confirm,
+            successor_for_all=ids.decode(for_all, "User", "successor_for_all_id") if for_all is not None else None,
+            successions=successions_of(input.successions or []),
+        )
+        info.context.set_cookie(None, None)
+        return DeactivateAccountPayload(deactivated_at=done.at, reactivable_until=done.reactivable_until)
+
+    @mutation("Ask for the link that reactivates a deactivated account; the older ones die.")
+    async def request_reactivation(self, info: Info, login_email: str) -> AcknowledgedPayload:
+        await info.context.admit("requestReactivation")
+        await deactivations.request_reactivation(info.context.scope, login_email)
+        return AcknowledgedPayload(acknowledged=True)
+
+    @mutation("Support: reopen a closed or suspended account.")
+    async def reopen_account(self, info: Info, user_id: strawberry.ID, reason: str) -> UserPayload:
+        info.context.scope.signed_in()
+        id = ids.decode(user_id, "User", "user_id")
+        await accounts.reopen(info.context.scope, id, reason)
+        return UserPayload(user_id=id)
+
+    @mutation("Support: suspend an account; its sessions end at once.")
+    async def suspend_account(self, info: Info, user_id: strawberry.ID, reason: str) -> UserPayload:
+        info.context.scope.signed_in()
+        id = ids.decode(user_id, "User", "user_id")
+        await accounts.suspend(info.context.scope, id, reason)
+        return UserPayload(user_id=id)
+
+
+def successions_of(inputs: list[SuccessionInput]) -> list[Succession]:
+    """The successions as plain values.
+
+    Raises:
+        NotFound: at the path of the first id that is none of its type.
+    """
+    return [
+        Succession(
+            structure_id=ids.decode(item.structure_id, "Structure", "successions", str(index), "structure_id"),
+            successor_id=ids.decode(item.successor_id, "User", "successions", str(index), "successor_id"),
+        )
+        for index, item in enumerate(inputs)
+    ]

@@ -1,0 +1,112 @@
+"""The domain's enumerations, described for client developers."""
+
+from enum import Enum
+from typing import TypeVar
+
+import strawberry
+from strawberry.types.enum import StrawberryEnumDefinition
+
+from models.accounts import AccountState, Language
+from models.attachments import AttachmentStatus, DecisionAct, Role
+from models.errors import ErrorCode
+from models.identifiers import IdentifierType
+from models.spaces import WORDING, SpaceCode
+from models.structures import StructureKind, StructureStatus
+
+E = TypeVar("E", bound=Enum)
+
+
+def _described(enumeration: type[E], description: str, values: dict[str, str]) -> type[E]:
+    """Make a domain enumeration a GraphQL one, each of its values described.
+
+    Raises:
+        KeyError: when a value has no description.
+    """
+    strawberry.enum(enumeration, description=description)
+    definition: StrawberryEnumDefinition = enumeration.__strawberry_definition__  # type: ignore[attr-defined]
+    for value in definition.values:
+        value.description = values[value.name]
+    return enumeration
+
+
+_described(AccountState, "Where an account stands.", {
+    "PENDING_ACTIVATION": "Signed up; waits for the person to follow the mailed link.",
+    "ACTIVE": "In use.",
+    "DEACTIVATED": "Closed by the person; comes back by a mailed link for 60 days.",
+    "CLOSED": "Deactivated for more than 60 days; only support can reopen it.",
+    "SUSPENDED": "Stopped by support.",
+})  # fmt: skip
+_described(Language, "A language people can be addressed in.", {"FR": "French.", "EN": "English."})
+_described(StructureKind, "Whether a structure is a public body.", {
+    "PUBLIC": "A public body, registered by support.", "PRIVATE": "Any other entity, created by whoever acts for it.",
+})  # fmt: skip
+_described(StructureStatus, "Whether people can be attached to a structure.", {
+    "ACTIVE": "It is in operation.", "INACTIVE": "It has ended; nobody can be attached any more.",
+})  # fmt: skip
+_described(IdentifierType, "What kind of identifier a structure has.", {
+    "SIRET": "French establishment: 14 digits with a check digit.",
+    "EU_VAT": "VAT number of an EU member state other than France: country prefix, then 2 to 12 letters or digits.",
+    "NON_EU": "Entity outside the EU: country code, then up to 16 letters or digits.",
+    "RIDET": "New Caledonia: 9 or 10 digits.",
+    "TAHITI": "French Polynesia: 6 or 9 characters, the first may be a letter.",
+    "INDIVIDUAL": "A natural person: 1 to 80 printable characters.",
+    "OTHER": "Anything else: 1 to 80 printable characters.",
+})  # fmt: skip
+_described(Role, "What an attached person is on a structure.", {
+    "PRINCIPAL_MANAGER": "Answers for the structure; exactly one at any time, and the only one who names secondary managers.",
+    "SECONDARY_MANAGER": "Decides requests and manages simple users.",
+    "SIMPLE_USER": "Uses the spaces given to them.",
+})  # fmt: skip
+_described(AttachmentStatus, "Where an attachment stands.", {
+    "PENDING": "Asked for; nobody has decided.",
+    "VALIDATED": "Accepted; in effect between its dates.",
+    "REFUSED": "Refused, with a reason. Final.",
+    "DEACTIVATED": "Stopped by a manager, or past its end date; it can come back.",
+    "REMOVED": "Withdrawn or removed. Final.",
+})  # fmt: skip
+_described(DecisionAct, "An act on an attachment.", {
+    "VALIDATE": "Accept a pending request.",
+    "REFUSE": "Refuse a pending request, with a reason.",
+    "WITHDRAW": "Take one's own pending request back.",
+    "DEACTIVATE": "Stop an attachment that can come back.",
+    "REACTIVATE": "Bring a deactivated attachment back.",
+    "REMOVE": "End an attachment for good.",
+    "CHANGE_ROLE": "Name or dismiss a secondary manager.",
+    "TRANSFER": "Hand the principal manager's seat over.",
+})  # fmt: skip
+_described(SpaceCode, "A space: a set of functions of the portal.", {code.name: WORDING[code].about_en for code in SpaceCode})
+_described(ErrorCode, "Why an act was refused; stable, for programs. `message` says it to people.", {
+    "REQUIRED": "A mandatory value is absent or blank.",
+    "INVALID": "A value is not of the form its field takes.",
+    "TOO_LONG": "A text is too long.",
+    "TOO_SHORT": "A text is too short.",
+    "NOT_FOUND": "Nothing of that id exists for the viewer.",
+    "FORBIDDEN": "The viewer has no right to this act.",
+    "CONFLICT": "The state of things doesn't allow it, or changed meanwhile.",
+    "ALREADY_EXISTS": "The same thing exists already.",
+    "ALREADY_DECIDED": "Somebody decided first; the message says who and when.",
+    "INVALID_TRANSITION": "The present status doesn't allow this act.",
+    "WRONG_CREDENTIALS": "The address and the password don't open an account.",
+    "ACCOUNT_DEACTIVATED": "The account is deactivated: ask for its reactivation.",
+    "ACCOUNT_UNAVAILABLE": "The account is suspended or closed: only support can help.",
+    "WRONG_PASSWORD": "The current password is wrong.",
+    "WEAK_PASSWORD": "The password is too easy to guess.",
+    "REUSED_PASSWORD": "The password is one of the last five.",
+    "WRONG_SECRET_ANSWER": "The answer to the secret question is wrong.",
+    "INVALID_TOKEN": "The link is unknown, used, or replaced by a newer one.",
+    "EXPIRED_TOKEN": "The link has outlived its 60 minutes.",
+    "REACTIVATION_EXPIRED": "The 60 days of reactivation have passed.",
+    "SUCCESSOR_REQUIRED": "A principal manager must name a successor.",
+    "SUCCESSOR_NOT_ELIGIBLE": "The successor isn't active, or has no attachment in effect there.",
+    "CONFIRMATION_REQUIRED": "The act must be confirmed explicitly.",
+    "SPACE_NOT_OPEN": "The space isn't open on the structure.",
+    "SERVICE_NOT_ENTITLED": "A service isn't one the person may have there.",
+    "SELF_DECISION": "Nobody decides on their own request.",
+    "TOO_MANY": "More items or tries than allowed.",
+    "FILE_TOO_LARGE": "The file is larger than allowed.",
+    "FILE_EMPTY": "The file is empty.",
+    "FILE_TYPE_NOT_ALLOWED": "Files of this extension aren't taken.",
+    "FILE_CONTENT_MISMATCH": "The content isn't what the extension says.",
+    "QUOTA_EXCEEDED": "The account's room for documents is used up.",
+    "INVALID_IDENTIFIER": "The identifier breaks the format of its type; the message gives the format.",
+})  # fmt: skip

@@ -1,0 +1,55 @@
+"""The one place where expected refusals become data: `errors` of a payload, in the reader's language."""
+
+import functools
+import inspect
+from collections.abc import Awaitable, Callable
+from typing import Any, get_type_hints
+
+import strawberry
+
+from models.accounts import Language
+from models.errors import DomainError, ErrorCode
+from schema import wording
+from schema.fields import column
+
+
+@strawberry.type(description="An expected refusal: nothing was changed.")
+class UserError:
+    code: ErrorCode = column("What kind of refusal, for programs.")
+    message: str = column("What to tell the person, in their language.")
+    path: list[str] = column("Where in the argument: field names and list positions, outermost first; empty for the whole.")
+
+
+def user_errors(error: DomainError, language: Language) -> list[UserError]:
+    """The refusal, or each of several, as clients read them."""
+    return [
+        UserError(code=single.code, message=wording.explain(single, language), path=[_camel(part) for part in single.path])
+        for single in error.each()
+    ]
+
+
+def mutation(description: str) -> Callable[[Callable[..., Awaitable[Any]]], Any]:
+    """A mutation field; a refusal raised inside becomes the payload's `errors`, every other value of it empty."""
+
+    def decorate(resolver: Callable[..., Awaitable[Any]]) -> Any:
+        payload = get_type_hints(resolver)["return"]
+
+        @functools.wraps(resolver)
+        async def answered(*args: Any, **kwargs: Any) -> Any:
+            try:
+                return await resolver(*args, **kwargs)
+            except DomainError as error:
+                return payload(errors=user_errors(error, kwargs["info"].context.language))
+
+        assert inspect.iscoroutinefunction(resolver)
+        return strawberry.mutation(resolver=answered, description=description)
+
+    return decorate
+
+
+def _camel(part: str) -> str:
+    head, *rest = part.split("_")
+    return head + "".join(word.capitalize() for word in rest)
+
+
+ERRORS = "Why the act was refused; empty on success."

@@ -1,0 +1,47 @@
+"""Finding any thing again by its global id alone, as Relay's server specification asks."""
+
+import asyncio
+from typing import Any
+
+import strawberry
+
+from resolvers import accounts, attachments, events, services, structures, users
+from schema import ids
+from schema.context import Batch, Info
+from models.errors import TooMany
+from schema.nodes import Found, Node
+from schema.selections import selection_of
+
+MOST_IDS = 100
+FINDERS: dict[str, Batch] = {
+    "Account": accounts.by_ids,
+    "Attachment": attachments.visible,
+    "Event": events.visible,
+    "Service": services.by_ids,
+    "Structure": structures.by_ids,
+    "User": users.visible,
+}
+
+
+@strawberry.type
+class LookupQuery:
+    @strawberry.field(description="The thing of this global id, when the viewer may see it; null otherwise.")
+    async def node(self, info: Info, id: strawberry.ID) -> Node | None:
+        info.context.scope.signed_in()
+        return await _found(info, id)
+
+    @strawberry.field(description="The things of these global ids, in their order; null for those the viewer can't see. At most 100.")
+    async def nodes(self, info: Info, ids: list[strawberry.ID]) -> list[Node | None]:
+        info.context.scope.signed_in()
+        if len(ids) > MOST_IDS:
+            raise TooMany("ids", most=MOST_IDS)
+        return list(await asyncio.gather(*(_found(info, id) for id in ids)))
+
+
+async def _found(info: Info, global_id: str) -> Any:
+    parsed = ids.parse(global_id)
+    if parsed is None or parsed[0] not in FINDERS:
+        return None
+    type_name, number = parsed
+    row = await info.context.load(FINDERS[type_name], number, selection_of(info, type_name))
+    return Found(type_name, row) if row is not None else None

@@ -1,0 +1,116 @@
+"""Fixtures shared by all tests: a migrated database on each engine, a clock that tests move, and who acts."""
+
+import asyncio
+import os
+import shutil
+from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from mailer.seals import Sealer
+from models import database
+from models.accounts import Account, Language
+from models.actors import Actor
+from resolvers.scope import Office, Scope
+
+POSTGRES = os.environ.get("TEST_POSTGRES_URL", "postgres://postgres@127.0.0.1:5432")
+TABLES_KEPT = "'tortoise_migrations'"
+
+
+class Clock:
+    """The application's clock, standing still until a test moves it."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2027, 3, 15, 9, 0, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, **spans: float) -> None:
+        self.now += timedelta(**spans)
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file, which each test copies."""
+    path = tmp_path_factory.mktemp("template") / "template.db"
+    asyncio.run(database.migrate(f"sqlite://{path}"))
+    return path
+
+
+async def _recreate(name: str) -> None:
+    server = await asyncpg.connect(f"{POSTGRES}/postgres", timeout=5)
+    try:
+        await server.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        await server.execute(f"CREATE DATABASE {name}")
+        await server.execute(f"ALTER DATABASE {name} SET synchronous_commit = off")
+    finally:
+        await server.close()
+
+
+@pytest.fixture(scope="session")
+def postgres_database(worker_id: str) -> Iterator[str]:
+    """The address of a migrated PostgreSQL database of this worker's own; skips where there is no server."""
+    name = f"rattache_test_{worker_id}"
+    try:
+        asyncio.run(_recreate(name))
+    except (OSError, TimeoutError, asyncpg.PostgresError) as error:
+        pytest.skip(f"no PostgreSQL at {POSTGRES}: {error}")
+    asyncio.run(database.migrate(f"{POSTGRES}/{name}"))
+    yield f"{POSTGRES}/{name}"
+
+
+async def _empty(url: str) -> None:
+    server = await asyncpg.connect(url)
+    try:
+        tables = await server.fetch(
+            f"SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename NOT IN ({TABLES_KEPT})"
+        )
+        await server.execute(f"TRUNCATE {', '.join(row[0] for row in tables)} RESTART IDENTITY CASCADE")
+    finally:
+        await server.close()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of an empty migrated database; the test runs once on each engine."""
+    if request.param == "sqlite":
+        shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path / "rattache.db")
+        return f"sqlite://{tmp_path / 'rattache.db'}"
+    url: str = request.getfixturevalue("postgres_database")
+    asyncio.run(_empty(url))
+    return url
+
+
+@pytest.fixture
+async def db(database_url: str) -> AsyncIterator[str]:
+    """An empty migrated database, connected."""
+    await database.connect(database_url)
+    yield database_url
+    await database.close()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """The application's clock: 15 March 2027, 10:00 in Paris, until moved."""
+    return Clock()
+
+
+@pytest.fixture
+def office(clock: Clock) -> Office:
+    """What operations share, with the test's clock."""
+    return Office(sealer=Sealer("a secret key for tests only", "rattache.example"), clock=clock)
+
+
+@pytest.fixture
+def scope_of(office: Office) -> Callable[..., Scope]:
+    """A new operation's scope: of an account, or of nobody."""
+
+    def make(account: Account | None = None, *, language: Language = Language.EN) -> Scope:
+        actor = Actor(account.id, 0, account.platform_role) if account else None
+        return Scope(office=office, actor=actor, language=language)
+
+    return make

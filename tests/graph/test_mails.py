@@ -1,0 +1,81 @@
+"""The mail page lists what the courier wrote to its folder, and shows each message without trusting it."""
+
+import os
+from email.message import EmailMessage
+from pathlib import Path
+
+import pytest
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from graph import layouts, mails
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder of two messages, beside a file that is not to be shown."""
+    (tmp_path / "secret.eml").write_text("Subject: outside\n\nnot shown\n")
+    inside = tmp_path / "mails"
+    inside.mkdir()
+    for age, (name, subject) in enumerate([("b.eml", "Réactivez <b>"), ("a.eml", "Activez votre compte")]):
+        message = EmailMessage()
+        message["Subject"], message["To"] = subject, "noor@demo.example"
+        message.set_content("Ouvrez http://127.0.0.1/account/activate?token=x&y=1.\n<i>text</i>\n")
+        message.add_alternative("<html><head></head><body><a href='http://a.example'>ici</a></body></html>", "html")
+        (inside / name).write_bytes(bytes(message))
+        os.utime(inside / name, (1_000_000_000 - age, 1_000_000_000 - age))
+    (inside / "notes.txt").write_text("no message")
+    (inside / "link.eml").symlink_to(tmp_path / "secret.eml")
+    return inside
+
+
+@pytest.fixture
+def browser(folder: Path) -> TestClient:
+    return TestClient(Starlette(routes=mails.routes(folder)), "http://127.0.0.1", headers={"accept-language": "en"})
+
+
+def test_a_reader_sees_the_latest_message_first(browser: TestClient) -> None:
+    page = browser.get("/mails")
+    assert page.status_code == 200
+    assert page.text.index("Réactivez &lt;b&gt;") < page.text.index("Activez votre compte")
+    assert page.text.count("<li>") == 2
+    assert "2001-09-09 01:46:40 UTC" in page.text
+
+
+def test_a_reader_follows_a_link_of_the_text(browser: TestClient) -> None:
+    page = browser.get("/mails/b.eml")
+    address = "http://127.0.0.1/account/activate?token=x&amp;y=1"
+    assert f'<a href="{address}">{address}</a>.' in page.text
+    assert "&lt;i&gt;text&lt;/i&gt;" in page.text
+    assert "<dd>noor@demo.example</dd>" in page.text
+    assert 'src="/mails/b.eml/html"' in page.text
+
+
+def test_a_message_runs_no_script_and_loads_nothing(browser: TestClient) -> None:
+    page = browser.get("/mails/a.eml/html")
+    assert page.headers["content-security-policy"] == mails.LETTER_POLICY
+    assert mails.LETTER_POLICY.startswith("sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'")
+    assert page.text.startswith('<html><head><base target="_blank"></head>')
+
+
+@pytest.mark.parametrize(
+    "name", ["c.eml", "notes.txt", "link.eml", "..%2Fsecret.eml", "%2e%2e%2fsecret.eml", "..", "%00.eml", "*.eml"]
+)
+def test_a_reader_opens_nothing_but_the_messages(browser: TestClient, name: str) -> None:
+    page = browser.get(f"/mails/{name}")
+    assert page.status_code == 404
+    assert "not shown" not in page.text
+
+
+def test_a_page_elsewhere_cannot_reach_the_mails_under_its_own_name(browser: TestClient) -> None:
+    for address in ("/mails", "/mails/a.eml", "/mails/a.eml/html"):
+        assert browser.get(address, headers={"host": "rebound.example"}).status_code == 421
+    assert browser.get("/mails", headers={"host": "[::1]:8000"}).status_code == 200
+    assert browser.get("/mails", headers={"host": "localhost:8000"}).status_code == 200
+
+
+def test_a_reader_before_the_first_mail_is_told_there_is_none(tmp_path: Path) -> None:
+    browser = TestClient(Starlette(routes=mails.routes(tmp_path / "none")), "http://localhost")
+    page = browser.get("/mails?lang=fr")
+    assert page.status_code == 200
+    assert layouts.TEXTS[layouts.LANGUAGES["fr"]]["mails"]["none"] in page.text

@@ -1,0 +1,249 @@
+"""What mails say: every message in both languages, the same facts in both forms, and nothing typed acts as markup."""
+
+from dataclasses import replace
+from datetime import date, datetime
+
+import pytest
+from jinja2 import UndefinedError
+
+from mailer import messages, payloads, rendering
+from mailer.messages import LinkMessage, Message
+from mailer.rendering import TEMPLATES
+from mailer.seals import SealBroken, Sealer
+from models.outbox import Mail
+from tests.mailer.letters import LETTERHEAD, NAME, NOW, SAMPLES, SEALER, TOKEN, bodies, parsed
+
+
+def row(message: Message, language: str = "fr", **changed: object) -> Mail:
+    identifier = SEALER.message_id()
+    values = {
+        "id": 1,
+        "message": messages.name_of(type(message)),
+        "payload": payloads.encode(message, sealer=SEALER, bound_to=identifier),
+        "message_id": identifier,
+        "address": "lea@demo.example",
+        "recipient_name": "Léa Martin",
+        "language": language,
+        "time_zone": "Europe/Paris",
+        "created_at": NOW,
+    }
+    return Mail(**{**values, **changed})
+
+
+def composed(mail: Mail, letterhead: rendering.Letterhead = LETTERHEAD) -> tuple[str, str, str]:
+    """Subject, text and visible HTML."""
+    read = parsed(rendering.compose(mail, letterhead=letterhead, sealer=SEALER).as_bytes())
+    return read["Subject"].replace("\u00a0", " "), *bodies(read)
+
+
+def test_every_message_has_a_sample_and_a_text_in_each_language() -> None:
+    assert {type(sample) for sample in SAMPLES} == set(messages.MESSAGES.values())
+    assert {folder.name for folder in TEMPLATES.iterdir() if folder.is_dir()} == set(messages.MESSAGES)
+    for name in messages.MESSAGES:
+        assert sorted(file.name for file in (TEMPLATES / name).iterdir()) == ["en.txt", "fr.txt"]
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+@pytest.mark.parametrize(
+    "message", SAMPLES, ids=lambda sample: f"{type(sample).__name__}-{getattr(sample, 'reader', '')}"
+)
+def test_reader_of_text_and_reader_of_html_learn_the_same(message: Message, language: str) -> None:
+    mail = row(message, language)
+    letter = rendering.write(mail.message, message, language, "Europe/Paris", LETTERHEAD)
+    subject, text, html = composed(mail)
+    said = [*letter.paragraphs, *letter.closing, *(part for fact in letter.facts for part in fact)]
+    if isinstance(message, LinkMessage):
+        said += [letter.action, letter.url, letter.expires]
+        assert letter.url == f"https://portail.example/account/{message.page}?token={TOKEN}"
+        assert f"{message.expires_at.hour + 1:02}:05" in letter.expires
+    for sentence in said:
+        plain = sentence.replace("\u00a0", " ")
+        assert plain in text
+        assert plain in html
+    assert said
+    assert subject == letter.subject.replace("\u00a0", " ")
+    assert TOKEN not in subject
+    assert text.startswith("Bonjour Léa Martin, " if language == "fr" else "Hello Léa Martin, ")
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+@pytest.mark.parametrize(
+    "message", SAMPLES, ids=lambda sample: f"{type(sample).__name__}-{getattr(sample, 'reader', '')}"
+)
+def test_every_fact_of_a_message_is_told(message: Message, language: str) -> None:
+    _, text, _ = composed(row(message, language))
+    told = {
+        "NoneType": lambda value: "",
+        "str": lambda value: " ".join(value.split()),
+        "date": lambda value: str(value.year),
+        "datetime": lambda value: f"{value.year}",
+        "LinkToken": lambda value: value.value,
+        "tuple": ", ".join,
+        "Reader": lambda value: "",
+        "Role": lambda value: "",
+    }
+    for fact, value in vars(message).items():
+        if fact != "new_address":
+            assert told[type(value).__name__](value) in text, fact
+
+
+@pytest.mark.parametrize(
+    ("message", "language", "subject", "sentences"),
+    [
+        (
+            messages.AttachmentRefused(structure="Alpha", by="Claire Dupont", reason="Dossier incomplet"),
+            "fr",
+            "Votre rattachement à Alpha est refusé",
+            ["Claire Dupont a refusé votre demande de rattachement à la structure Alpha.", "Motif : Dossier incomplet"],
+        ),
+        (
+            messages.AttachedByManager(
+                structure="Alpha",
+                by="Claire",
+                role=messages.Role.SIMPLE_USER,
+                valid_from=date(2026, 12, 1),
+                valid_until=None,
+            ),
+            "fr",
+            "Vous êtes rattaché à Alpha",
+            ["Rôle : utilisateur simple", "Début : 1 décembre 2026", "Fin : sans date de fin"],
+        ),
+        (
+            messages.ContactEmailChanged(new_address="claire@ailleurs.example", at=NOW),
+            "en",
+            "Your contact address has changed",
+            ["changed on 24 November 2026 at 14:05", "New address: c…@ailleurs.example"],
+        ),
+    ],
+)
+def test_recipient_reads_exact_words(message: Message, language: str, subject: str, sentences: list[str]) -> None:
+    read_subject, text, _ = composed(row(message, language))
+    assert read_subject == subject
+    for sentence in sentences:
+        assert sentence in text
+
+
+def test_mail_program_sees_complete_headers() -> None:
+    mail = row(messages.AttachmentRemoved(structure=NAME, by="Claire"))
+    read = parsed(rendering.compose(mail, letterhead=LETTERHEAD, sealer=SEALER).as_bytes())
+    assert read["From"] == "Portail Rattache <ne-pas-repondre@rattache.example>"
+    assert read["To"] == "Léa Martin <lea@demo.example>"
+    assert read["Date"].datetime == NOW
+    assert read["Message-ID"] == mail.message_id
+    assert read["Auto-Submitted"] == "auto-generated"
+    assert read["Content-Language"] == "fr"
+    assert read["Subject"] == f"Votre rattachement à {NAME} est supprimé"
+    assert read.get_content_type() == "multipart/alternative"
+    assert [part.get_content_type() for part in read.iter_parts()] == ["text/plain", "text/html"]
+    assert [part.get_content_charset() for part in read.iter_parts()] == ["utf-8", "utf-8"]
+
+
+def test_second_try_composes_the_same_facts_and_headers() -> None:
+    mail = row(messages.PasswordReset(token=messages.LinkToken(TOKEN), expires_at=NOW))
+    first, second = (rendering.compose(mail, letterhead=LETTERHEAD, sealer=SEALER) for _ in range(2))
+    assert first["Message-ID"] == second["Message-ID"]
+    assert first["Date"] == second["Date"]
+    assert bodies(first) == bodies(second)
+
+
+def test_stranger_cannot_add_headers_lines_or_markup() -> None:
+    typed = "Alpha\r\nBcc: tous@example.org\u2028\u202e<script>alert(1)</script>{{ 7 * 7 }}"
+    mail = row(messages.AttachmentRefused(structure=typed, by="<b>Claire</b>", reason="non\n\nMotif : oui"))
+    raw = rendering.compose(replace_name(mail, 'Eve"\r\nCc: x@example.org'), letterhead=LETTERHEAD, sealer=SEALER)
+    read = parsed(raw.as_bytes())
+    assert read["Bcc"] is None
+    assert read["Cc"] is None
+    assert [address.addr_spec for address in read["To"].addresses] == ["lea@demo.example"]
+    html = read.get_body(("html",)).get_content()
+    assert "<script" not in html
+    assert "<b>" not in html
+    text, visible = bodies(read)
+    assert "Motif : non Motif : oui" in text
+    assert "Alpha Bcc: tous@example.org <script>alert(1)</script>{{ 7 * 7 }}" in visible
+
+
+def replace_name(mail: Mail, name: str) -> Mail:
+    mail.recipient_name = name
+    return mail
+
+
+@pytest.mark.parametrize(
+    ("name", "greeting"),
+    [
+        ("Léa Martin", "Bonjour Léa Martin,"),
+        ("J.P. Martin", "Bonjour J.P. Martin,"),
+        ("", "Bonjour,"),
+        ("Gagnez sur https://piege.example", "Bonjour,"),
+        ("www.piege", "Bonjour,"),
+        ("Voir piege.example/x", "Bonjour,"),
+    ],
+)
+def test_stranger_cannot_make_us_mail_a_link_as_a_name(name: str, greeting: str) -> None:
+    mail = row(messages.PasswordChanged(at=NOW), recipient_name=name)
+    read = parsed(rendering.compose(mail, letterhead=LETTERHEAD, sealer=SEALER).as_bytes())
+    assert bodies(read)[0].startswith(f"{greeting} ")
+    assert "piege" not in str(read["To"])
+
+
+def test_address_with_a_line_break_is_no_recipient() -> None:
+    mail = row(messages.PasswordChanged(at=NOW), address="lea@demo.example\r\nBcc: x@example.org")
+    with pytest.raises(ValueError, match=r"Address parts cannot contain CR or LF|invalid"):
+        rendering.compose(mail, letterhead=LETTERHEAD, sealer=SEALER)
+
+
+def test_client_application_receives_the_links_when_there_is_one() -> None:
+    letterhead = replace(LETTERHEAD, account_app_url="https://app.example/compte/")
+    mail = row(messages.ContactEmailConfirmation(token=messages.LinkToken("a b/+&"), expires_at=NOW))
+    _, text, html = composed(mail, letterhead)
+    assert "https://app.example/compte/confirm-email?token=a%20b%2F%2B%26" in text
+    assert "https://app.example/compte/confirm-email?token=a%20b%2F%2B%26" in html
+    assert "https://portail.example" not in text
+
+
+def test_html_works_on_a_phone_in_the_dark_and_without_images() -> None:
+    read = rendering.compose(row(SAMPLES[0]), letterhead=LETTERHEAD, sealer=SEALER)
+    html = read.get_body(("html",)).get_content()
+    for needed in ('name="viewport"', "prefers-color-scheme: dark", 'lang="fr"', "max-width:600px"):
+        assert needed in html
+    for absent in ("<img", "<script", "src=", "@import", "url("):
+        assert absent not in html
+
+
+def test_template_that_asks_for_an_unknown_fact_fails() -> None:
+    with pytest.raises(UndefinedError):
+        rendering.write("attachment_refused", messages.PasswordChanged(at=NOW), "fr", "Europe/Paris", LETTERHEAD)
+
+
+def test_reader_of_the_database_finds_no_token_in_clear() -> None:
+    mail = row(SAMPLES[0])
+    assert TOKEN not in repr(mail.payload)
+    assert TOKEN not in repr(SAMPLES[0])
+
+
+def test_sealed_token_opens_only_for_its_own_mail_and_key() -> None:
+    sealed = SEALER.seal(TOKEN, "<1@x>")
+    assert SEALER.open(sealed, "<1@x>") == TOKEN
+    assert SEALER.seal(TOKEN, "<1@x>") != sealed
+    refused = ((SEALER, sealed, "<2@x>"), (Sealer("another key", "x"), sealed, "<1@x>"), (SEALER, "nonsense", "<1@x>"))
+    for sealer, text, bound_to in refused:
+        with pytest.raises(SealBroken):
+            sealer.open(text, bound_to)
+
+
+def test_message_of_another_version_is_unknown() -> None:
+    for name, payload in (("no_such_message", {}), ("password_changed", {"when": 1}), ("password_changed", {})):
+        with pytest.raises(payloads.UnknownMessage):
+            payloads.decode(name, payload, sealer=SEALER, bound_to="<1@x>")
+
+
+@pytest.mark.parametrize("message", SAMPLES, ids=lambda sample: type(sample).__name__)
+def test_every_message_survives_storage(message: Message) -> None:
+    stored = payloads.encode(message, sealer=SEALER, bound_to="<1@x>")
+    name = messages.name_of(type(message))
+    assert payloads.decode(name, stored, sealer=SEALER, bound_to="<1@x>") == message
+
+
+def test_instants_are_told_on_the_recipients_clock() -> None:
+    at = datetime(2026, 7, 1, 23, 30, tzinfo=NOW.tzinfo)
+    mail = row(messages.PasswordChanged(at=at), "en", time_zone="Indian/Reunion")
+    assert "2 July 2026 at 03:30" in composed(mail)[1]

@@ -1,0 +1,38 @@
+"""The searched form of names."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models import folding
+
+
+@pytest.mark.parametrize(
+    ("text", "folded"),
+    [
+        ("Évêché d’Angoulême", "eveche d angouleme"),
+        ("  L'ŒUVRE   des Sœurs-Cadettes ", "l oeuvre des soeurs cadettes"),
+        ("S.A.R.L. Lætitia & Fils (93)", "s a r l laetitia fils 93"),
+        ("Straße ØRSTED Łódź", "strasse orsted lodz"),
+        ("co\u00adopérative", "cooperative"),
+        ("ＡＢＣ ﬁn", "abc fin"),
+        ("100 %_", "100"),
+        ("ΑΘΉΝΑ", "αθηνα"),
+        ("…", ""),
+        ("", ""),
+    ],
+)
+def test_searcher_finds_names_whatever_the_accents_case_and_signs(text: str, folded: str) -> None:
+    assert folding.fold(text) == folded
+
+
+@given(st.text())
+def test_folding_twice_changes_nothing_more(text: str) -> None:
+    once = folding.fold(text)
+    assert folding.fold(once) == once
+
+
+@given(st.text())
+def test_folded_text_has_single_inner_spaces_only(text: str) -> None:
+    folded = folding.fold(text)
+    assert folded == " ".join(folded.split())
