@@ -6,11 +6,12 @@ from tortoise.fields.base import OnDelete
 from tortoise.fields.data import JSON_DUMPS
 from tortoise.migrations import operations as ops
 
-from models.accounts import AccountState, Language
+from models.accounts import AccountState
 from models.actors import PlatformRole
 from models.attachments import AttachmentStatus, Role
 from models.identifiers import IdentifierType
 from models.outbox import MailState
+from models.profiles import Language
 from models.schema_operations import CreateTable
 from models.spaces import SpaceCode
 from models.structures import StructureKind, StructureStatus
@@ -128,6 +129,8 @@ class Migration(migrations.Migration):
             checks={
                 "outbox_state_known": "state IN ('PENDING', 'SENT', 'REFUSED', 'EXHAUSTED', 'EXPIRED', 'UNRENDERABLE', 'WITHDRAWN')",
                 "outbox_sent_has_date": "(state = 'SENT') = (sent_at IS NOT NULL)",
+                "outbox_language_known": "language IN ('fr', 'en')",
+                "outbox_lease_while_pending": "lease_owner IS NULL OR state = 'PENDING'",
                 "outbox_attempts_positive": "attempts >= 0",
                 "outbox_lease_whole": "(lease_owner IS NULL) = (lease_until IS NULL)",
             },
@@ -499,6 +502,7 @@ class Migration(migrations.Migration):
                 "CREATE INDEX event_structure ON events (structure_id, id)",
                 "CREATE INDEX event_attachment ON events (attachment_id)",
                 "CREATE INDEX outbox_due ON outbox (due_at, id) WHERE state = 'PENDING'",
+                "CREATE INDEX outbox_dead ON outbox (id) WHERE state NOT IN ('PENDING', 'SENT')",
                 "CREATE INDEX outbox_account ON outbox (account_id) WHERE state = 'PENDING'",
                 "CREATE INDEX structure_postcode ON structures (postcode)",
                 "CREATE INDEX structure_city ON structures (folded_city)",
