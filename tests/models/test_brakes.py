@@ -1,0 +1,48 @@
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from models import brakes
+from tests.conftest import Clock
+
+
+@pytest.mark.parametrize(("tries", "minutes"), [(0, 0), (4, 0), (5, 1), (6, 2), (7, 4), (10, 32), (11, 60), (500, 60)])
+def test_pause_doubles_from_a_minute_to_an_hour(tries: int, minutes: int) -> None:
+    assert brakes.pause_after(tries) == timedelta(minutes=minutes)
+
+
+async def test_brake_admits_five_then_one_a_pause(db: str, clock: Clock) -> None:
+    key = brakes.key_of("password", "ada")
+    assert [await brakes.admit(key, clock()) for _ in range(5)] == [timedelta(0)] * 5
+    clock.advance(seconds=20)
+    assert await brakes.admit(key, clock()) == timedelta(seconds=40)
+    clock.advance(seconds=40)
+    assert await brakes.admit(key, clock()) == timedelta(0)
+    assert await brakes.admit(key, clock()) == timedelta(minutes=2)
+    assert await brakes.admit(brakes.key_of("password", "bob"), clock()) == timedelta(0)
+
+
+async def test_brake_forgets_when_released_or_after_a_day(db: str, clock: Clock) -> None:
+    key = brakes.key_of("password", "ada")
+    for _ in range(5):
+        await brakes.admit(key, clock())
+    await brakes.release(key)
+    assert await brakes.admit(key, clock()) == timedelta(0)
+    for _ in range(4):
+        await brakes.admit(key, clock())
+    clock.advance(hours=24)
+    assert [await brakes.admit(key, clock()) for _ in range(5)] == [timedelta(0)] * 5
+
+
+async def test_fifty_parallel_tries_pass_the_brake_five_times(db: str, clock: Clock) -> None:
+    key = brakes.key_of("password", "ada")
+    waits = await asyncio.gather(*(brakes.admit(key, clock()) for _ in range(50)))
+    assert sorted(waits) == [timedelta(0)] * 5 + [timedelta(minutes=1)] * 45
+
+
+async def test_allowance_is_taken_up_to_its_number_per_period(db: str, clock: Clock) -> None:
+    key = brakes.key_of("mail", "ada")
+    take = [await brakes.take(key, clock(), most=2, per=timedelta(hours=1)) for _ in range(3)]
+    clock.advance(hours=1)
+    assert [*take, await brakes.take(key, clock(), most=2, per=timedelta(hours=1))] == [True, True, False, True]
