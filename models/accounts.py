@@ -8,8 +8,9 @@ from tortoise.models import Model
 
 from models.actors import Actor, PlatformRole
 from models.errors import TransitionNotAllowed
-from models.profiles import Language as Language
-from models.reading import Column, Source, flag, moment
+from models.folding import fold
+from models.profiles import Language as Language  # noqa: PLC0414 - the account's, for whoever imports it from here
+from models.reading import Column, Order, Source, flag, moment
 
 REACTIVATION_WINDOW = timedelta(days=60)  # counted in 24-hour days from the deactivation
 
@@ -25,7 +26,7 @@ class AccountState(StrEnum):
 
 
 class Account(Model):
-    """A person's account. `login_key` is the login e-mail without regard to case; `state` is stored, `state_at` is read."""
+    """A person's account. `login_key` is the login e-mail without case; `state` is stored, `state_at` is read."""
 
     id = fields.BigIntField(primary_key=True)
     login_email = fields.CharField(max_length=254)
@@ -35,6 +36,7 @@ class Account(Model):
     first_name = fields.CharField(max_length=80)
     last_name = fields.CharField(max_length=80)
     folded_name = fields.CharField(max_length=512)
+    folded_particulars = fields.TextField()
     phone = fields.CharField(max_length=32, null=True)
     line1 = fields.CharField(max_length=160, null=True)
     line2 = fields.CharField(max_length=160, null=True)
@@ -63,6 +65,13 @@ class Account(Model):
     def display_name(self) -> str:
         """First and last name, as colleagues read it."""
         return f"{self.first_name} {self.last_name}"
+
+    def fold(self) -> None:
+        """Bring what lists are ordered by and managers search in (names, contact e-mail, address) up to date."""
+        particulars = (self.line1, self.line2, self.line3, self.postcode, self.city)
+        names = f"{self.last_name} {self.first_name} {self.last_name}"
+        self.folded_name = fold(f"{self.last_name} {self.first_name}")
+        self.folded_particulars = fold(" ".join([names, self.contact_email, *filter(None, particulars)]))
 
     @property
     def reactivable_until(self) -> datetime | None:
@@ -104,7 +113,7 @@ class Account(Model):
         self.state, self.deactivated_at = AccountState.ACTIVE, None
 
     def reopen(self, at: datetime) -> None:
-        """CLOSED becomes DEACTIVATED with 60 new days, so that the person comes back by a mailed link; SUSPENDED becomes ACTIVE.
+        """CLOSED becomes DEACTIVATED with 60 new days, to come back from by a mailed link; SUSPENDED becomes ACTIVE.
 
         A suspended account that never was activated goes back to waiting for it.
 
@@ -158,6 +167,11 @@ async def by_id(account_id: int) -> Account | None:
     return await Account.get_or_none(id=account_id)
 
 
+async def existing(account_id: int) -> Account:
+    """The account of this id, which some row refers to, not locked."""
+    return await Account.get(id=account_id)
+
+
 async def lock(account_id: int) -> Account:
     """The account, held until the transaction ends.
 
@@ -168,7 +182,7 @@ async def lock(account_id: int) -> Account:
 
 
 async def lock_all(account_ids: set[int]) -> dict[int, Account]:
-    """The accounts by id, held until the transaction ends, taken in id order so that two acts never wait for each other."""
+    """The accounts by id, held until the transaction ends, taken in id order: two acts never wait for each other."""
     found = await Account.filter(id__in=account_ids).order_by("id").select_for_update(no_key=True)
     return {account.id: account for account in found}
 
@@ -196,9 +210,10 @@ ACCOUNTS = Source(
     columns={
         name: Column(f"u.{name}")
         for name in (
-            "id login_email contact_email pending_contact_email first_name last_name phone line1 line2 line3 postcode"
-            " city country language time_zone secret_question platform_role"
-        ).split()
+            *("id", "login_email", "contact_email", "pending_contact_email", "first_name", "last_name", "phone"),
+            *("line1", "line2", "line3", "postcode", "city", "country"),
+            *("language", "time_zone", "secret_question", "platform_role"),
+        )
     }
     | {
         "folded_name": Column('u.folded_name COLLATE "C"'),
@@ -208,8 +223,22 @@ ACCOUNTS = Source(
     },
 )
 
-# How a reader is related to another person (`u`); the reader's own right must be in effect. Those who wait to come in are
-# seen only by the structure's managers. Source: DOMAIN 1 (User) and 4, decided here where they are silent.
+BY_NAME = Order(("folded_name", "id"))
+PERSON_MATCHES = "u.folded_particulars LIKE :words ESCAPE '!'"  # :words is folded, see `reading.pattern`
+
+# People as the attached of a structure: one row for each attachment.
+CANDIDATES = Source(
+    "attachments a JOIN accounts u ON u.id = a.user_id",
+    columns={**ACCOUNTS.columns, "structure_id": Column("a.structure_id")},
+)
+# Who may become principal manager of the attachment's structure.
+ELIGIBLE = (
+    "u.state = 'ACTIVE' AND a.role <> 'PRINCIPAL_MANAGER' AND a.status = 'VALIDATED' AND a.valid_from <= :today"
+    " AND (a.valid_until IS NULL OR a.valid_until >= :today)"
+)
+
+# How a reader is related to another person (`u`); the reader's own right must be in effect. Those who wait to come in
+# are seen only by the structure's managers. Source: DOMAIN 1 (User) and 4, decided here where they are silent.
 _SHARED = (
     "EXISTS (SELECT 1 FROM attachments mine JOIN attachments theirs ON theirs.structure_id = mine.structure_id"
     " WHERE mine.user_id = :viewer AND mine.status = 'VALIDATED' AND mine.valid_from <= :today"
@@ -219,10 +248,11 @@ _SHARED = (
 SHARES_STRUCTURE = _SHARED.format(rule="(theirs.status = 'VALIDATED' OR mine.role <> 'SIMPLE_USER')")
 MANAGED_BY_VIEWER = _SHARED.format(rule="mine.role <> 'SIMPLE_USER'")
 # Besides, any search shows who the principal managers are.
-VISIBLE = (
-    f"u.id = :viewer OR :viewer_is_support OR {SHARES_STRUCTURE} OR EXISTS (SELECT 1 FROM attachments seat"
+_HOLDS_A_SEAT = (
+    "EXISTS (SELECT 1 FROM attachments seat"
     " WHERE seat.user_id = u.id AND seat.role = 'PRINCIPAL_MANAGER' AND seat.status = 'VALIDATED')"
 )
+VISIBLE = f"u.id = :viewer OR :viewer_is_support OR {SHARES_STRUCTURE} OR {_HOLDS_A_SEAT}"
 
 
 def visibility(actor: Actor) -> dict[str, object]:

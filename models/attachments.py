@@ -1,5 +1,6 @@
 """Attachments: the link of a user to a structure, what its status allows, who sees it, and how attachments are read."""
 
+from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
@@ -329,6 +330,35 @@ ATTACHMENTS = Source(
 )
 NEWEST_FIRST = Order(("id",), descending=True)
 OLDEST_FIRST = Order(("id",))
+
+
+@dataclass(frozen=True)
+class AttachmentFilter:
+    """What a list of attachments is narrowed to; statuses as people read them today."""
+
+    statuses: tuple[AttachmentStatus, ...] | None = None
+    roles: tuple[Role, ...] | None = None
+    in_effect: bool | None = None
+    structure_id: int | None = None
+
+    def conditions(self) -> list[str]:
+        """The SQL conditions, over the parameters of `parameters`."""
+        effect = {None: None, True: IN_EFFECT_SQL, False: f"NOT {IN_EFFECT_SQL}"}[self.in_effect]
+        conditions = [
+            f"({STATUS_SQL}) IN :statuses" if self.statuses is not None else None,
+            "a.role IN :roles" if self.roles is not None else None,
+            "a.structure_id = :only_structure" if self.structure_id is not None else None,
+            effect,
+        ]
+        return [condition for condition in conditions if condition]
+
+    def parameters(self) -> dict[str, object]:
+        """The values that the conditions name."""
+        return {
+            "statuses": [str(status) for status in self.statuses or ()],
+            "roles": [str(role) for role in self.roles or ()],
+            "only_structure": self.structure_id,
+        }
 
 # A viewer's right over a structure's attachments: an attachment of theirs, as a manager, in effect. The session
 # guarantees that the viewer's account is active. Source: DOMAIN 4.

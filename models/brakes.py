@@ -1,4 +1,4 @@
-"""The brakes on guessing: tries are counted in the database before the secret is looked at, so that parallel tries don't pass."""
+"""The brakes on guessing: tries are counted in the database before the secret is looked at, parallel ones included."""
 
 import hashlib
 from datetime import datetime, timedelta
@@ -40,7 +40,7 @@ def pause_after(tries: int) -> timedelta:
 
 
 async def admit(key: str, now: datetime) -> timedelta:
-    """Count one more try if it may be made now: zero when it may, else how long to wait, in which case nothing is counted."""
+    """Count one more try and answer zero, if it may be made now; else how long to wait, nothing being counted."""
     async with database.transaction():
         brake = await _held(key, now)
         waiting = brake.last_try_at + pause_after(brake.tries) - now
@@ -68,7 +68,8 @@ async def release(key: str) -> None:
 async def _held(key: str, now: datetime, forgotten_after: timedelta = FORGOTTEN_AFTER) -> Brake:
     """The key's row, locked; counted from zero again when its period is over."""
     await database.fetch(
-        "INSERT INTO brakes (key, tries, began_at, last_try_at) VALUES (:key, 0, :now, :now) ON CONFLICT (key) DO NOTHING",
+        "INSERT INTO brakes (key, tries, began_at, last_try_at) VALUES (:key, 0, :now, :now)"
+        " ON CONFLICT (key) DO NOTHING",
         {"key": key, "now": now},
     )
     brake = await Brake.filter(key=key).select_for_update().get()

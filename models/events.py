@@ -239,4 +239,3 @@ EVENTS = Source(
     | {"occurred_at": moment("ev.occurred_at"), "before": document("ev.before"), "after": document("ev.after")},
 )
 NEWEST_FIRST = Order(("id",), descending=True)
-CONCERNING_ACCOUNT = "ev.subject_id"

@@ -12,6 +12,7 @@ import orjson
 
 from models import database
 from models.errors import Invalid
+from models.folding import fold
 
 if TYPE_CHECKING:
 
@@ -62,6 +63,18 @@ class Order:
 
     keys: tuple[str, ...]
     descending: bool = False
+
+
+# ------------------------------------------------------------------ texts searched for
+def like(text: str) -> str:
+    """The LIKE pattern that finds the text anywhere, its wildcards escaped by `!`."""
+    escaped = text.replace("!", "!!").replace("%", "!%").replace("_", "!_")
+    return f"%{escaped}%"
+
+
+def pattern(text: str) -> str:
+    """The LIKE pattern that finds the folded text anywhere in a folded column."""
+    return like(fold(text))
 
 
 # ------------------------------------------------------------------ columns

@@ -35,6 +35,11 @@ async def of_structure(structure_id: int, service_ids: set[int]) -> dict[int, Se
     return {service.id: service for service in found}
 
 
+async def all_of(service_ids: set[int]) -> list[Service]:
+    """The services of these ids, by code."""
+    return await Service.filter(id__in=service_ids).order_by("code", "id")
+
+
 SERVICES = Source(
     "services v",
     columns={name: Column(f"v.{name}") for name in ("id", "structure_id", "code", "name")}

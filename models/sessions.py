@@ -12,7 +12,7 @@ from models.actors import Actor, PlatformRole
 from models.reading import Column, Order, Source, moment
 
 LONGEST = timedelta(days=7)
-SEEN_EVERY = timedelta(minutes=1)  # how stale `last_seen_at` may be, so that a busy client doesn't write at each request
+SEEN_EVERY = timedelta(minutes=1)  # how stale `last_seen_at` may be: a busy client doesn't write at each request
 
 
 class Session(Model):

@@ -64,6 +64,11 @@ class Structure(Model):
 
 
 # ------------------------------------------------------------------ finding rows to change
+async def by_id(structure_id: int) -> Structure | None:
+    """The structure of this id, not locked."""
+    return await Structure.get_or_none(id=structure_id)
+
+
 async def lock(structure_id: int) -> Structure | None:
     """The structure, held until the transaction ends: every act on its attachments takes this lock first."""
     return await Structure.filter(id=structure_id).select_for_update(no_key=True).get_or_none()

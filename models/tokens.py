@@ -17,7 +17,7 @@ class Purpose(StrEnum):
     """What a mailed link is for."""
 
     ACTIVATION = "ACTIVATION"
-    PASSWORD_RESET = "PASSWORD_RESET"
+    PASSWORD_RESET = "PASSWORD_RESET"  # noqa: S105 - the name of a purpose
     REACTIVATION = "REACTIVATION"
     CONTACT_EMAIL = "CONTACT_EMAIL"
 

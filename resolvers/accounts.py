@@ -2,16 +2,23 @@
 
 from collections.abc import Sequence
 
+from mailer import outbox
 from mailer.messages import AccountReopened as AccountReopenedMail
 from mailer.messages import AccountSuspended as AccountSuspendedMail
 from mailer.messages import AddressAlreadyKnown, LinkToken
-from mailer import outbox
 from models import accounts, attachments, profiles, sessions, texts, tokens
 from models.accounts import ACCOUNTS, Account, AccountState
 from models.database import Duplicate
-from models.errors import ConfirmationRequired, DomainError, Forbidden, Missing, NotFound, TransitionNotAllowed, refuse_if_any
+from models.errors import (
+    ConfirmationRequired,
+    DomainError,
+    Forbidden,
+    Missing,
+    NotFound,
+    TransitionNotAllowed,
+    refuse_if_any,
+)
 from models.events import AccountActivated, AccountReopened, AccountSignedUp, AccountSuspended, ActivationResent
-from models.folding import fold
 from models.reading import Row, Selection
 from models.tokens import Purpose
 from resolvers import credentials, links, users
@@ -26,7 +33,7 @@ LONGEST_REASON = 255
 async def sign_up(
     scope: Scope, *, login_email: str, first_name: str, last_name: str, language: profiles.Language, accept_terms: bool
 ) -> None:
-    """An account that waits for activation, and its mailed link; a known address gets the same answer and only its owner a mail.
+    """An account that waits for activation, and its mailed link; a known address gets the same answer, the owner a mail.
 
     Raises:
         DomainError: all that is wrong with the input at once.
@@ -38,16 +45,16 @@ async def sign_up(
     if not accept_terms:
         problems.append(ConfirmationRequired("accept_terms", what="terms"))
     refuse_if_any(problems)
-    if not await links.may_mail(scope, Purpose.ACTIVATION, email):
-        return
     known = await accounts.by_login(profiles.email_key(email))
     if known is not None:
-        await _tell_owner(scope, known)
+        if await links.may_mail(scope, Purpose.ACTIVATION, email):
+            await _tell_owner(scope, known)
         return
     account = Account(
         login_email=email, login_key=profiles.email_key(email), contact_email=email, first_name=first, last_name=last,
-        folded_name=fold(f"{last} {first}"), language=language, created_at=scope.now(), terms_accepted_at=scope.now(),
+        language=language, created_at=scope.now(), terms_accepted_at=scope.now(),
     )  # fmt: skip
+    account.fold()
     try:
         async with scope.transaction() as record:
             await account.save()
@@ -58,7 +65,7 @@ async def sign_up(
 
 
 async def _tell_owner(scope: Scope, known: Account) -> None:
-    """To whom a repeated sign-up is told: one still waiting gets a new link; from a deactivated account on, no mail goes."""
+    """What the owner gets of a repeated sign-up: a new link while waiting for it; once deactivated, no mail goes."""
     async with scope.transaction():
         account = await accounts.lock(known.id)
         if account.state is AccountState.PENDING_ACTIVATION:
@@ -168,6 +175,7 @@ async def suspend(scope: Scope, user_id: int, reason: str) -> None:
             raise Forbidden("user_id")
         before = account.state_at(scope.now())
         account.suspend(scope.now())
+        account.pending_contact_email = None
         await account.save()
         await end_access(scope, account)
         if before is AccountState.ACTIVE:

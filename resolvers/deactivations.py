@@ -1,6 +1,6 @@
-"""Leaving and coming back: a deactivation hands every seat over in the same act, a mailed link undoes it for 60 days."""
+"""Leaving and coming back: a deactivation hands every seat over in one act, a mailed link undoes it for 60 days."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,9 +10,10 @@ from models import accounts, attachments, structures, tokens
 from models.accounts import REACTIVATION_WINDOW, Account, AccountState
 from models.attachments import Attachment, AttachmentStatus
 from models.errors import (
-    Conflict,
     ConfirmationRequired,
+    Conflict,
     DomainError,
+    Invalid,
     Missing,
     NotFound,
     ReactivationExpired,
@@ -75,30 +76,46 @@ async def deactivate(
     Raises:
         ConfirmationRequired: unless confirmed.
         SuccessorRequired, SuccessorNotEligible, NotFound: for every active structure that isn't well handed over.
-        Conflict: when the person became principal manager of another structure meanwhile.
+        Invalid: for a structure that is named twice.
+        Conflict: when the person became principal manager of another structure, or asked for one, meanwhile.
     """
     actor = scope.signed_in()
     if not confirm:
         raise ConfirmationRequired("confirm", what="deactivation")
-    seated = {seat.structure_id for seat in await attachments.seats_of(actor.account_id)}
+    concerned, now = await _concerned(actor.account_id), scope.now()
     async with scope.transaction() as record:
-        held = await structures.lock_all(seated)
+        held = await structures.lock_all(concerned)
         people = {actor.account_id, *(item.successor_id for item in successions)}
         locked = await accounts.lock_all(people | ({successor_for_all} if successor_for_all else set()))
         account = locked[actor.account_id]
-        account.deactivate(scope.now())
+        if not await _concerned(account.id) <= concerned:
+            raise Conflict  # a seat or a request on one more structure came in between
+        account.deactivate(now)
         handed_over = await _hand_over_all(scope, record, account, held, successor_for_all, successions)
         await _withdraw_requests(scope, record, account)
-        account.pending_contact_email = None
-        await account.save()
-        await end_access(scope, account)
-        until = account.reactivable_until or scope.now()
-        farewell = AccountDeactivatedMail(at=scope.now(), reactivable_until=until, handed_over=tuple(handed_over))
-        await scope.mail(farewell, account, address=account.login_email)
+        await _say_goodbye(scope, account, handed_over)
         before, after = {"state": AccountState.ACTIVE}, {"state": AccountState.DEACTIVATED}
         await record(AccountDeactivated(subject_id=account.id, before=before, after=after))
     scope.actor = None
-    return Deactivation(scope.now(), until)
+    return Deactivation(now, now + REACTIVATION_WINDOW)
+
+
+async def _say_goodbye(scope: Scope, account: Account, handed_over: Sequence[str]) -> None:
+    """Save the deactivated account with nothing left to act by, and no mail left but the one that says so."""
+    account.pending_contact_email = None
+    await account.save()
+    await end_access(scope, account)
+    at = account.deactivated_at or scope.now()
+    message = AccountDeactivatedMail(
+        at=at, reactivable_until=at + REACTIVATION_WINDOW, handed_over=tuple(handed_over)
+    )
+    await scope.mail(message, account, address=account.login_email)
+
+
+async def _concerned(account_id: int) -> set[int]:
+    """The structures where the person is principal manager or waits to be attached, all locked before the account."""
+    rows = [*await attachments.seats_of(account_id), *await attachments.pending_of(account_id)]
+    return {row.structure_id for row in rows}
 
 
 async def _hand_over_all(
@@ -113,20 +130,12 @@ async def _hand_over_all(
     problems: list[DomainError] = []
     lines: list[str] = []
     own_seats = {seat.structure_id: seat for seat in await attachments.seats_of(account.id)}
-    if set(own_seats) - set(held):
-        raise Conflict
-    paths = {item.structure_id: index for index, item in enumerate(successions)}
-    problems += [
-        NotFound("successions", str(index), "structure_id") for id, index in paths.items() if id not in own_seats
-    ]
+    named = _named(problems, successions, own_seats)
     for structure_id, seat in sorted(own_seats.items()):
         structure = held[structure_id]
         if not structure.is_active:
             continue
-        successor, path = successor_for_all, ("successor_for_all_id",)
-        if structure_id in paths:
-            index = paths[structure_id]
-            successor, path = successions[index].successor_id, ("successions", str(index), "successor_id")
+        successor, path = named.get(structure_id, (successor_for_all, ("successor_for_all_id",)))
         if successor is None:
             problems.append(SuccessorRequired("successions", structure=structure.name))
             continue
@@ -135,6 +144,22 @@ async def _hand_over_all(
             lines.append(f"{structure.name} - {taken.display_name}")
     refuse_if_any(problems)
     return lines
+
+
+def _named(
+    problems: list[DomainError], successions: Sequence[Succession], own_seats: Collection[int]
+) -> dict[int, tuple[int | None, tuple[str, ...]]]:
+    """Per structure the successor named for it, and where; what is none of the person's seats, or named twice, is wrong."""
+    named: dict[int, tuple[int | None, tuple[str, ...]]] = {}
+    for index, item in enumerate(successions):
+        path = ("successions", str(index))
+        if item.structure_id not in own_seats:
+            problems.append(NotFound(*path, "structure_id"))
+        elif item.structure_id in named:
+            problems.append(Invalid(*path, "structure_id", rule="twice"))
+        else:
+            named[item.structure_id] = item.successor_id, (*path, "successor_id")
+    return named
 
 
 async def _withdraw_requests(scope: Scope, record: Record, account: Account) -> None:

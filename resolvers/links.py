@@ -1,8 +1,16 @@
-"""Mailed links: issued to the login address, looked at without being used, the number of mails to one address bounded."""
+"""Mailed links: issued to an address, as many as it may get in an hour, and looked at without being used."""
 
 from datetime import timedelta
+from typing import Any
 
-from mailer.messages import AccountActivation, ContactEmailConfirmation, LinkMessage, LinkToken, PasswordReset, ReactivationLink
+from mailer.messages import (
+    AccountActivation,
+    ContactEmailConfirmation,
+    LinkMessage,
+    LinkToken,
+    PasswordReset,
+    ReactivationLink,
+)
 from models import accounts, brakes, tokens
 from models.accounts import Account, AccountState
 from models.errors import ReactivationExpired
@@ -13,9 +21,9 @@ from resolvers.scope import Scope
 MAILS_PER_HOUR = 5
 
 
-async def may_mail(scope: Scope, purpose: Purpose, login_email: str) -> bool:
-    """Whether one more link of this purpose may go to the address within the hour; people are never told, only not flooded."""
-    key = brakes.key_of(f"mail {purpose}", email_key(login_email))
+async def may_mail(scope: Scope, purpose: Purpose, address: str) -> bool:
+    """Whether one more link of this purpose may go to the address within the hour, so that nobody is flooded."""
+    key = brakes.key_of(f"mail {purpose}", email_key(address))
     return await brakes.take(key, scope.now(), most=MAILS_PER_HOUR, per=timedelta(hours=1))
 
 
@@ -23,7 +31,7 @@ async def send(scope: Scope, account: Account, purpose: Purpose) -> None:
     """Issue a link, voiding older ones of its purpose, and put its mail in the outbox; inside a transaction."""
     token = scope.office.token()
     issued = await tokens.issue(account, purpose, token, scope.now())
-    link = {"token": LinkToken(token), "expires_at": issued.expires_at}
+    link: dict[str, Any] = {"token": LinkToken(token), "expires_at": issued.expires_at}
     message: LinkMessage
     address = account.login_email
     match purpose:
@@ -50,7 +58,7 @@ async def inspect(scope: Scope, purpose: Purpose, token: str) -> Account:
     """
     row = await tokens.find(token, purpose)
     account = await accounts.by_id(row.account_id)
-    assert account is not None  # the foreign key holds
+    assert account is not None  # noqa: S101 - the foreign key holds
     if purpose is Purpose.REACTIVATION and account.state_at(scope.now()) is AccountState.CLOSED:
         raise ReactivationExpired("token")
     await tokens.look_at(token, purpose, scope.now())

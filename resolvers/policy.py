@@ -26,14 +26,14 @@ RIGHTS: dict[Role, frozenset[Right]] = {
 }
 
 
-def require(allowed: bool) -> None:
+def require(allowed: bool, *path: str) -> None:
     """Nothing, when allowed.
 
     Raises:
-        Forbidden: otherwise.
+        Forbidden: otherwise, at the path.
     """
     if not allowed:
-        raise Forbidden
+        raise Forbidden(*path)
 
 
 def has(role: Role | None, right: Right) -> bool:

@@ -7,8 +7,8 @@ from typing import Any
 from mailer.messages import ContactEmailChanged
 from mailer.messages import PasswordChanged as PasswordChangedMail
 from models import accounts, brakes, passwords, profiles, sessions, texts, tokens
-from models.accounts import Account
-from models.errors import Conflict, DomainError, InvalidToken, Missing, WrongPassword, refuse_if_any
+from models.accounts import Account, AccountState
+from models.errors import Conflict, DomainError, InvalidToken, Missing, TooMany, WrongPassword, refuse_if_any
 from models.events import (
     ContactEmailChangeRequested,
     ContactEmailConfirmed,
@@ -16,12 +16,10 @@ from models.events import (
     ProfileUpdated,
     SecretQuestionChanged,
 )
-from models.folding import fold
-from models.profiles import Language
 from models.tokens import Purpose
 from resolvers import credentials, links
 from resolvers import sessions as entries
-from resolvers.scope import Scope
+from resolvers.scope import Record, Scope
 
 ADDRESS = ("line1", "line2", "line3", "postcode", "city", "country")
 
@@ -43,22 +41,19 @@ async def update(scope: Scope, changes: Mapping[str, Any]) -> None:
     Raises:
         DomainError: every missing or wrong field at once, by its path.
         RateLimited: after too many wrong current passwords.
+        TooMany: when the new contact address got as many links lately as an address may.
+        Conflict: when the password changed, or the account stopped, meanwhile.
     """
     actor = scope.signed_in()
     account = await accounts.by_id(actor.account_id)
-    assert account is not None  # the session's foreign key holds
+    assert account is not None  # noqa: S101 - the session's foreign key holds
     checked = await _check(scope, account, changes)
+    await _must_be_mailable(scope, account, checked.contact_email)
     async with scope.transaction() as record:
         present = await accounts.lock(account.id)
-        if present.password_hash != account.password_hash:
-            raise Conflict  # the current password that was checked is no longer the current one
-        before = {name: getattr(present, name) for name in checked.plain}
-        changed = {name: value for name, value in checked.plain.items() if value != before[name]}
-        present.update_from_dict(changed)
-        present.folded_name = fold(f"{present.last_name} {present.first_name}")
-        if changed:
-            kept = {name: before[name] for name in changed}
-            await record(ProfileUpdated(subject_id=present.id, before=kept, after=changed))
+        if present.password_hash != account.password_hash or present.state is not AccountState.ACTIVE:
+            raise Conflict  # what was checked no longer holds: the password changed meanwhile, or the account stopped
+        await _take_over(present, checked.plain, record)
         if checked.contact_email is not None:
             await _ask_confirmation(scope, present, checked.contact_email, record)
         if checked.answer_hash is not None:
@@ -68,6 +63,16 @@ async def update(scope: Scope, changes: Mapping[str, Any]) -> None:
             await _change_password(scope, present, checked.password_hash)
             await record(PasswordChanged(subject_id=present.id))
         await present.save()
+
+
+async def _take_over(account: Account, plain: Mapping[str, Any], record: Record) -> None:
+    """Put the simple fields in the locked account, which the caller saves; the event tells those that differ."""
+    after = {name: value for name, value in plain.items() if value != getattr(account, name)}
+    if after:
+        before = {name: getattr(account, name) for name in after}
+        account.update_from_dict(after)
+        account.fold()
+        await record(ProfileUpdated(subject_id=account.id, before=before, after=after))
 
 
 async def _check(scope: Scope, account: Account, changes: Mapping[str, Any]) -> _Checked:
@@ -82,7 +87,8 @@ async def _check(scope: Scope, account: Account, changes: Mapping[str, Any]) -> 
     question = changes.get("secret_question")
     answer = ""
     if question is not None:
-        await _check_current(problems, scope, account, question["current_password"], "secret_question", "current_password")
+        current = question["current_password"]
+        await _check_current(problems, scope, account, current, "secret_question", "current_password")
         checked.question = profiles.secret_question(problems, question["question"], "secret_question", "question")
         answer = profiles.secret_answer(problems, question["answer"], "secret_question", "answer")
     refuse_if_any(problems)
@@ -103,7 +109,7 @@ def _plain(problems: list[DomainError], changes: Mapping[str, Any]) -> dict[str,
     if "phone" in changes:
         plain["phone"] = profiles.phone(problems, changes["phone"], "phone")
     if "language" in changes:
-        plain["language"] = Language(profiles.language(problems, changes["language"], "language") or Language.FR)
+        plain["language"] = profiles.language(problems, changes["language"], "language")
     if "time_zone" in changes:
         plain["time_zone"] = profiles.time_zone(problems, changes["time_zone"], "time_zone")
     if "receive_activity_notifications" in changes:
@@ -130,18 +136,27 @@ async def _check_current(problems: list[DomainError], scope: Scope, account: Acc
         problems.append(WrongPassword(*path))
 
 
-async def _ask_confirmation(scope: Scope, account: Account, address: str, record: Any) -> None:
+async def _must_be_mailable(scope: Scope, account: Account, address: str | None) -> None:
+    """Refuse to mail one more link to an address that got its share, so that nobody is flooded from here."""
+    if address is None or address == account.contact_email:
+        return
+    if not await links.may_mail(scope, Purpose.CONTACT_EMAIL, address):
+        raise TooMany("contact_email", most=links.MAILS_PER_HOUR)
+
+
+async def _ask_confirmation(scope: Scope, account: Account, address: str, record: Record) -> None:
     """The new address waits until its owner follows the link; asking for the present one again ends the waiting."""
-    if address == account.contact_email:
+    waited_for, account.pending_contact_email = account.pending_contact_email, address
+    if address != account.contact_email:
+        await links.send(scope, account, Purpose.CONTACT_EMAIL)
+    elif waited_for is not None:
         account.pending_contact_email = None
         await tokens.void(account.id, Purpose.CONTACT_EMAIL)
+    else:
+        account.pending_contact_email = None
         return
-    before = {"pending_contact_email": account.pending_contact_email}
-    account.pending_contact_email = address
-    await links.send(scope, account, Purpose.CONTACT_EMAIL)
-    await record(
-        ContactEmailChangeRequested(subject_id=account.id, before=before, after={"pending_contact_email": address})
-    )
+    before, after = {"pending_contact_email": waited_for}, {"pending_contact_email": account.pending_contact_email}
+    await record(ContactEmailChangeRequested(subject_id=account.id, before=before, after=after))
 
 
 async def _change_password(scope: Scope, account: Account, password_hash: str) -> None:
@@ -166,6 +181,7 @@ async def confirm_contact_email(scope: Scope, token: str) -> None:
         if new is None:
             raise InvalidToken("token")
         account.contact_email, account.pending_contact_email = new, None
+        account.fold()
         await account.save()
         await scope.mail(ContactEmailChanged(new_address=new, at=scope.now()), account, address=old)
         before, after = {"contact_email": old}, {"contact_email": new}

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from mailer import outbox
 from mailer.messages import Message
 from mailer.seals import Sealer
-from models import attachments, database, events
+from models import accounts, attachments, database, events
 from models.accounts import Account, Language
 from models.actors import Actor
 from models.attachments import Role
@@ -74,6 +74,11 @@ class Scope:
             raise Unauthenticated
         return self.actor
 
+    async def actor_name(self) -> str:
+        """The acting person's name, as mails and refusals tell it."""
+        actor = await accounts.by_id(self.signed_in().account_id)
+        return actor.display_name if actor else ""
+
     async def role_on(self, structure_id: int) -> Role | None:
         """The actor's role on the structure, by an attachment in effect; None without one."""
         return (await self.roles()).get(structure_id)
@@ -110,5 +115,5 @@ class Scope:
         await outbox.enqueue(message, to=recipient, sealer=self.office.sealer, now=self.now())
 
     async def _record(self, fact: Fact, *, by: int | None = None) -> None:
-        actor_id = by if by is not None else self.actor and self.actor.account_id
+        actor_id = self.actor.account_id if by is None and self.actor is not None else by
         await events.append(fact, actor_id=actor_id, at=self.now())

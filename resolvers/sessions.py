@@ -40,7 +40,7 @@ async def sign_in(scope: Scope, login_email: str, password: str) -> Entry:
     Raises:
         Missing: when a field is blank.
         RateLimited: when there were too many wrong tries on the account lately.
-        WrongCredentials: for an unknown address, a wrong password, or an account not activated: one answer, one duration.
+        WrongCredentials: for an unknown address, a wrong password or an account not activated: one answer, one time.
         AccountDeactivated, AccountUnavailable: the password being right, told only then.
     """
     problems: list[DomainError] = []
@@ -50,13 +50,16 @@ async def sign_in(scope: Scope, login_email: str, password: str) -> Entry:
     key = sign_in_brake(login_email)
     await admit(scope, key)
     account = await accounts.by_login(email_key(login_email))
-    if not await passwords.verify(account.password_hash if account else None, password) or account is None:
+    verified = account.password_hash if account else None
+    if not await passwords.verify(verified, password) or account is None:
         raise WrongCredentials
     await brakes.release(key)
     _must_be_usable(account, scope.now())
     async with scope.transaction() as record:
         account = await accounts.lock(account.id)
         _must_be_usable(account, scope.now())
+        if account.password_hash != verified:  # changed meanwhile, which ended every session but this one
+            raise WrongCredentials
         entry = await open_for(scope, account)
         await record(SignedIn(subject_id=account.id))
     return entry

@@ -3,8 +3,11 @@
 from collections.abc import Sequence
 
 from models import accounts
-from models.accounts import ACCOUNTS, REACTIVATION_WINDOW
-from models.reading import Row, Selection
+from models.accounts import ACCOUNTS, CANDIDATES, REACTIVATION_WINDOW
+from models.errors import Forbidden, Invalid
+from models.folding import fold
+from models.reading import Page, Row, Selection, Slice, like, pattern
+from resolvers.policy import Right, has
 from resolvers.scope import Scope
 
 
@@ -46,3 +49,45 @@ async def _related(scope: Scope, ids: Sequence[int], relation: str) -> list[bool
     rows = await ACCOUNTS.read(["id"], ["u.id IN :ids", f"u.id = :viewer OR :viewer_is_support OR {relation}"], parameters)
     found = {row.id for row in rows}
     return [id in found for id in ids]
+
+
+async def candidates(
+    scope: Scope, structure_ids: Sequence[int], page: Page, search: str | None, selection: Selection
+) -> list[Slice | None]:
+    """A page of who may take each structure's seat: active people attached there in effect, but the present holder, by name;
+    None where the viewer could not hand it over. `search` looks in names, contact e-mails and postal addresses."""
+    roles = {} if scope.signed_in().is_support else await scope.roles()
+    able = scope.signed_in().is_support
+    seen = sorted({id for id in structure_ids if able or has(roles.get(id), Right.HAND_OVER)})
+    slices = await CANDIDATES.slices(
+        "structure_id",
+        seen,
+        selection=selection,
+        page=page,
+        order=accounts.BY_NAME,
+        where=[accounts.ELIGIBLE, *([accounts.PERSON_MATCHES] if search is not None else [])],
+        parameters={**clock(scope), "today": scope.today(), "words": pattern(search or "")},
+    )
+    found = dict(zip(seen, slices, strict=True))
+    return [found.get(id) for id in structure_ids]
+
+
+async def search(scope: Scope, text: str, page: Page, selection: Selection) -> Slice:
+    """A page of the people whose name or e-mail has the text, by name; for support only.
+
+    Raises:
+        Forbidden: to anyone else.
+        Invalid: when there is nothing to search for.
+    """
+    if not scope.signed_in().is_support:
+        raise Forbidden
+    words = fold(text)
+    if not words:
+        raise Invalid("search", rule="criterion")
+    return await ACCOUNTS.slice(
+        selection=selection,
+        page=page,
+        order=accounts.BY_NAME,
+        where=[f"{accounts.PERSON_MATCHES} OR u.login_key LIKE :login ESCAPE '!'"],
+        parameters={**clock(scope), "words": pattern(text), "login": like(text.strip().casefold())},
+    )

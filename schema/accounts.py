@@ -6,7 +6,7 @@ from typing import Any
 import strawberry
 
 from models.accounts import REACTIVATION_WINDOW, AccountState, Language
-from resolvers import accounts, attachments, deactivations, events, profiles, sessions, structures, users
+from resolvers import accounts, deactivations, events, profiles, queues, sessions, structures, users
 from resolvers.deactivations import Succession
 from schema import ids
 from schema.attachments import Attachment, AttachmentFilter, filter_of
@@ -87,7 +87,7 @@ class Account(Node):
     ) -> Connection[Attachment]:
         page = page_of(first, after, last, before)
         return connection_of(
-            await info.context.load(attachments.of_users, self.id, page, filter_of(filter), selection_of(info))
+            await info.context.load(queues.of_users, self.id, page, filter_of(filter), selection_of(info))
         )
 
     @made_from("id", description="Requests that the person may decide now, oldest first.")
@@ -95,7 +95,7 @@ class Account(Node):
         self: Any, info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None
     ) -> Connection[Attachment]:
         page = page_of(first, after, last, before)
-        return connection_of(await info.context.load(attachments.to_review, self.id, page, selection_of(info)))
+        return connection_of(await info.context.load(queues.to_review, self.id, page, selection_of(info)))
 
     @made_from("id", description="What happened to the account and by it, newest first.")
     async def history(

@@ -5,7 +5,7 @@ from typing import Any
 
 import strawberry
 
-from resolvers import accounts, attachments, events, services, structures, users
+from resolvers import accounts, events, queues, services, structures, users
 from schema import ids
 from schema.context import Batch, Info
 from models.errors import TooMany
@@ -15,7 +15,7 @@ from schema.selections import selection_of
 MOST_IDS = 100
 FINDERS: dict[str, Batch] = {
     "Account": accounts.by_ids,
-    "Attachment": attachments.visible,
+    "Attachment": queues.visible,
     "Event": events.visible,
     "Service": services.by_ids,
     "Structure": structures.by_ids,

@@ -40,8 +40,10 @@ async def person(**changes: Any) -> Account:
         "terms_accepted_at": LONG_AGO,
         "activated_at": LONG_AGO,
     } | changes
-    values.setdefault("folded_name", fold(f"{values['last_name']} {values['first_name']}"))
-    return await Account.create(**values)
+    account = Account(**values)
+    account.fold()
+    await account.save()
+    return account
 
 
 async def structure(principal: Account | None = None, **changes: Any) -> Structure:

@@ -34,6 +34,7 @@ class Migration(migrations.Migration):
                 ("first_name", fields.CharField(max_length=80)),
                 ("last_name", fields.CharField(max_length=80)),
                 ("folded_name", fields.CharField(max_length=512)),
+                ("folded_particulars", fields.TextField(unique=False)),
                 ("phone", fields.CharField(null=True, max_length=32)),
                 ("line1", fields.CharField(null=True, max_length=160)),
                 ("line2", fields.CharField(null=True, max_length=160)),

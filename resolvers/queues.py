@@ -1,0 +1,115 @@
+"""Reading attachments: a person's own, a structure's, those to be decided, and by id."""
+
+from collections.abc import Sequence
+
+
+from models.accounts import PERSON_MATCHES
+from models.attachments import (
+    ATTACHMENTS,
+    LIVE_SQL,
+    MANAGED_BY_VIEWER,
+    NEWEST_FIRST,
+    OLDEST_FIRST,
+    VISIBLE,
+    AttachmentFilter,
+)
+from models.reading import Page, Row, Selection, Slice, pattern
+from models.services import BY_CODE, SERVICES
+from resolvers.policy import Right, has
+from resolvers.scope import Scope
+
+
+async def by_ids(scope: Scope, ids: Sequence[int | None], selection: Selection) -> list[Row | None]:
+    """The attachments of these ids, in their order; None for None. What leads here was already visible."""
+    wanted = sorted({id for id in ids if id is not None})
+    rows = await ATTACHMENTS.read(selection.columns, ["a.id IN :ids"], _bound(scope, ids=wanted)) if wanted else []
+    found = {row.id: row for row in rows}
+    return [None if id is None else found.get(id) for id in ids]
+
+
+async def visible(scope: Scope, ids: Sequence[int], selection: Selection) -> list[Row | None]:
+    """The attachments of these ids that the viewer may see, in their order; None for the others."""
+    rows = await ATTACHMENTS.read(selection.columns, ["a.id IN :ids", VISIBLE], _bound(scope, ids=list(ids)))
+    found = {row.id: row for row in rows}
+    return [found.get(id) for id in ids]
+
+
+async def of_users(
+    scope: Scope, user_ids: Sequence[int], page: Page, filter: AttachmentFilter, selection: Selection
+) -> list[Slice]:
+    """A page of each person's attachments, newest first."""
+    return await ATTACHMENTS.slices(
+        "user_id",
+        user_ids,
+        selection=selection,
+        page=page,
+        order=NEWEST_FIRST,
+        where=filter.conditions(),
+        parameters=_bound(scope) | filter.parameters(),
+    )
+
+
+async def of_structures(
+    scope: Scope, structure_ids: Sequence[int], page: Page, filter: AttachmentFilter, search: str | None, selection: Selection
+) -> list[Slice | None]:
+    """A page of each structure's attachments, newest first; None where the viewer may not see its users.
+
+    `search` looks in names, contact e-mails and postal addresses.
+    """
+    seen = await seeing(scope, structure_ids)
+    slices = await ATTACHMENTS.slices(
+        "structure_id",
+        seen,
+        selection=selection,
+        page=page,
+        order=NEWEST_FIRST,
+        where=[*filter.conditions(), *([PERSON_MATCHES] if search is not None else [])],
+        parameters=_bound(scope, words=pattern(search or "")) | filter.parameters(),
+    )
+    found = dict(zip(seen, slices, strict=True))
+    return [found.get(id) for id in structure_ids]
+
+
+async def to_review(scope: Scope, user_ids: Sequence[int], page: Page, selection: Selection) -> list[Slice]:
+    """A page of the requests that the viewer may decide now, oldest first; their own never among them."""
+    viewer = scope.signed_in().account_id
+    slice = await ATTACHMENTS.slice(
+        selection=selection,
+        page=page,
+        order=OLDEST_FIRST,
+        where=["a.status = 'PENDING'", "a.user_id <> :viewer", MANAGED_BY_VIEWER],
+        parameters=_bound(scope),
+    )
+    return [slice if id == viewer else Slice() for id in user_ids]
+
+
+async def of_viewer(scope: Scope, structure_ids: Sequence[int], selection: Selection) -> list[Row | None]:
+    """The viewer's own live attachment to each structure."""
+    rows = await ATTACHMENTS.read(
+        selection.columns | {"structure_id"},
+        ["a.structure_id IN :structures", "a.user_id = :viewer", LIVE_SQL],
+        _bound(scope, structures=sorted(set(structure_ids))),
+    )
+    found = {row.structure_id: row for row in rows}
+    return [found.get(id) for id in structure_ids]
+
+
+async def services_of(scope: Scope, attachment_ids: Sequence[int], selection: Selection) -> list[list[Row]]:
+    """The services each attachment entitles to, by code."""
+    rows = await SERVICES.read(
+        selection.columns | {"attachment_id"}, ["e.attachment_id IN :ids"], {"ids": sorted(set(attachment_ids))}, BY_CODE
+    )
+    return [[row for row in rows if row.attachment_id == id] for id in attachment_ids]
+
+
+async def seeing(scope: Scope, structure_ids: Sequence[int]) -> list[int]:
+    """Those of the structures whose users and history the viewer may see: the ones they manage, all for support."""
+    if scope.signed_in().is_support:
+        return sorted(set(structure_ids))
+    roles = await scope.roles()
+    return sorted({id for id in structure_ids if has(roles.get(id), Right.SEE_USERS)})
+
+
+def _bound(scope: Scope, **more: object) -> dict[str, object]:
+    actor = scope.signed_in()
+    return {"today": scope.today(), "viewer": actor.account_id, "viewer_is_support": actor.is_support, **more}

@@ -1,0 +1,247 @@
+"""Seats: who is principal or secondary manager, named, dismissed, handed over, or appointed by support."""
+
+from mailer.messages import PrincipalManagerAppointed as AppointedMail
+from mailer.messages import PrincipalManagerTransferred as TransferredMail
+from mailer.messages import Reader
+from mailer.messages import RoleChanged as RoleChangedMail
+from models import accounts, attachments, structures, subscriptions, texts
+from models.accounts import Account, AccountState
+from models.attachments import Attachment, AttachmentStatus, DecisionAct, Role
+from models.errors import (
+    Conflict,
+    DomainError,
+    Invalid,
+    NotFound,
+    StructureInactive,
+    SuccessorNotEligible,
+    SuccessorRequired,
+    refuse_if_any,
+)
+from models.events import AttachmentCreated, PrincipalManagerAppointed, PrincipalManagerTransferred, RoleChanged
+from models.structures import Structure
+from resolvers.policy import Right, has, may_act, require
+from resolvers.scope import Record, Scope
+from resolvers.targets import locked, state_of
+
+LONGEST_REASON = 255
+
+
+async def change_role(scope: Scope, attachment_id: int, role: Role) -> None:
+    """A secondary manager named or dismissed by the principal one; the same role again changes nothing.
+
+    Raises:
+        NotFound: when the actor doesn't see the attachment.
+        Invalid: for PRINCIPAL_MANAGER, which is named by a transfer.
+        SuccessorRequired: on the principal manager's own seat.
+        Forbidden: to anyone but the principal manager.
+        TransitionNotAllowed: when the attachment isn't VALIDATED.
+    """
+    if role is Role.PRINCIPAL_MANAGER:
+        raise Invalid("role", rule="role_given")
+    async with scope.transaction() as record:
+        attachment, structure = await locked(scope, attachment_id, "id")
+        own = attachment.user_id == scope.signed_in().account_id
+        if own and attachment.role is Role.PRINCIPAL_MANAGER and attachment.is_live:
+            raise SuccessorRequired("id", structure=structure.name)
+        mine = await scope.role_on(structure.id)
+        require(may_act(DecisionAct.CHANGE_ROLE, role=mine, target=attachment.role, own=own))
+        attachment.must_allow(DecisionAct.CHANGE_ROLE, scope.today())
+        if attachment.role is role:
+            return
+        before = state_of(attachment)
+        await _seat(scope, attachment, role)
+        user = await accounts.existing(attachment.user_id)
+        if user.state is AccountState.ACTIVE:
+            message = RoleChangedMail(structure=structure.name, by=await scope.actor_name(), role=role)
+            await scope.mail(message, user)
+        await record(
+            RoleChanged(
+                subject_id=user.id,
+                structure_id=structure.id,
+                attachment_id=attachment.id,
+                before=before,
+                after=state_of(attachment),
+            )
+        )
+
+
+async def transfer(scope: Scope, structure_id: int, successor_id: int) -> None:
+    """The principal manager's seat handed to the successor at once; the former one stays as a simple user.
+
+    Raises:
+        NotFound: when there is no such structure, or no such person for the actor.
+        Forbidden: to anyone but the principal manager in effect.
+        Invalid: when the successor is the actor.
+        SuccessorNotEligible: when the successor isn't active, or not attached there in effect.
+    """
+    actor = scope.signed_in()
+    async with scope.transaction() as record:
+        structure = await structures.lock(structure_id)
+        if structure is None:
+            raise NotFound("structure_id")
+        seat = await attachments.lock_live(actor.account_id, structure_id)
+        require(has(await scope.role_on(structure_id), Right.HAND_OVER) and seat is not None)
+        assert seat is not None
+        await hand_over(scope, record, structure, seat, successor_id, "successor_id")
+
+
+async def hand_over(
+    scope: Scope,
+    record: Record,
+    structure: Structure,
+    seat: Attachment,
+    successor_id: int,
+    *path: str,
+    farewell: bool = True,
+) -> Account:
+    """The seat in the successor's hands, inside a transaction on the locked structure; who the successor is.
+
+    `farewell` tells the former principal manager by mail that they stay a simple user.
+
+    Raises:
+        Invalid: when the successor is the holder.
+        SuccessorNotEligible: when the successor isn't active, or not attached there in effect.
+    """
+    if successor_id == seat.user_id:
+        raise Invalid(*path, rule="same_person")
+    people = await accounts.lock_all({successor_id, seat.user_id})
+    successor = people.get(successor_id)
+    theirs = await attachments.lock_live(successor_id, structure.id)
+    able = successor is not None and successor.state is AccountState.ACTIVE
+    if successor is None or theirs is None or not able or not theirs.is_valid_on(scope.today()):
+        raise SuccessorNotEligible(*path, structure=structure.name)
+    before = state_of(theirs)
+    former = people[seat.user_id]
+    await _seat(scope, seat, Role.SIMPLE_USER)
+    await _seat(scope, theirs, Role.PRINCIPAL_MANAGER)
+    await record(
+        PrincipalManagerTransferred(
+            subject_id=successor_id,
+            structure_id=structure.id,
+            attachment_id=theirs.id,
+            before=before | {"principal_id": former.id},
+            after=state_of(theirs) | {"principal_id": successor_id},
+        )
+    )
+    await record(
+        RoleChanged(
+            subject_id=former.id,
+            structure_id=structure.id,
+            attachment_id=seat.id,
+            before=state_of(seat) | {"role": Role.PRINCIPAL_MANAGER},
+            after=state_of(seat),
+        )
+    )
+    await _tell_transfer(scope, structure, former, successor, farewell)
+    return successor
+
+
+async def appoint(scope: Scope, structure_id: int, user_id: int, reason: str) -> None:
+    """Support names the principal manager of a structure that has none able to act; a former one becomes a simple user.
+
+    Raises:
+        Forbidden: to anyone but support.
+        Missing, TooLong, Invalid: when the reason isn't good.
+        NotFound: when there is no such structure or person.
+        StructureInactive: when the structure has ended.
+        Conflict: when the present principal manager can act.
+        SuccessorNotEligible: when the person isn't active.
+    """
+    require(scope.signed_in().is_support)
+    problems: list[DomainError] = []
+    reason = texts.required(problems, reason, "reason", most=LONGEST_REASON, multiline=True)
+    refuse_if_any(problems)
+    async with scope.transaction() as record:
+        structure = await structures.lock(structure_id)
+        if structure is None:
+            raise NotFound("structure_id")
+        if not structure.is_active:
+            raise StructureInactive("structure_id")
+        seat = await attachments.principal_of(structure_id)
+        people = await accounts.lock_all({user_id} | ({seat.user_id} if seat else set()))
+        if user_id not in people:
+            raise NotFound("user_id")
+        if seat is not None and people[seat.user_id].state is AccountState.ACTIVE:
+            raise Conflict("structure_id")
+        if people[user_id].state is not AccountState.ACTIVE:
+            raise SuccessorNotEligible("user_id", structure=structure.name)
+        former = people[seat.user_id] if seat else None
+        if seat is not None:
+            await _seat(scope, seat, Role.SIMPLE_USER)
+        attachment, before = await install(scope, record, structure, people[user_id])
+        await record(
+            PrincipalManagerAppointed(
+                subject_id=user_id,
+                structure_id=structure_id,
+                attachment_id=attachment.id,
+                before=before | {"principal_id": former.id if former else None},
+                after=state_of(attachment) | {"principal_id": user_id, "reason": reason},
+            )
+        )
+        await _tell_appointment(scope, structure, people[user_id])
+
+
+async def install(
+    scope: Scope, record: Record, structure: Structure, user: Account
+) -> tuple[Attachment, dict[str, object]]:
+    """The person in the vacant principal manager's seat of the locked structure, their live attachment raised or a new one
+    made; with what it was before."""
+    attachment = await attachments.lock_live(user.id, structure.id)
+    before = state_of(attachment) if attachment else {}
+    if attachment is None:
+        attachment = Attachment(
+            user=user, structure=structure, valid_from=scope.today(), requested_at=scope.now()
+        )
+    attachment.status, attachment.role, attachment.valid_until = AttachmentStatus.VALIDATED, Role.PRINCIPAL_MANAGER, None
+    attachment.valid_from = min(attachment.valid_from, scope.today())
+    attachment.decided_at = attachment.decided_at or scope.now()
+    await attachment.save()
+    await subscriptions.give_defaults(user.id, structure.id, manager=True, since=attachment.valid_from, at=scope.now())
+    structure.managed = True
+    await structure.save()
+    if not before:
+        await record(
+            AttachmentCreated(
+                subject_id=user.id, structure_id=structure.id, attachment_id=attachment.id, after=state_of(attachment)
+            )
+        )
+    return attachment, before
+
+
+async def _seat(scope: Scope, attachment: Attachment, role: Role) -> None:
+    """Give the attachment the role and the default spaces that go with it."""
+    if attachment.status is AttachmentStatus.VALIDATED:
+        attachment.become(role, scope.today())
+    await attachment.save()
+    await subscriptions.give_defaults(
+        attachment.user_id,
+        attachment.structure_id,
+        manager=attachment.is_manager,
+        since=attachment.valid_from,
+        at=scope.now(),
+    )
+
+
+async def _tell_transfer(scope: Scope, structure: Structure, former: Account, successor: Account, farewell: bool) -> None:
+    names = {"structure": structure.name, "former": former.display_name, "successor": successor.display_name}
+    if farewell and former.state is AccountState.ACTIVE:
+        await scope.mail(TransferredMail(**names, reader=Reader.FORMER), former)
+    await scope.mail(TransferredMail(**names, reader=Reader.SUCCESSOR), successor)
+    for manager in await secondary_managers(scope, structure.id):
+        await scope.mail(TransferredMail(**names, reader=Reader.MANAGER), manager)
+
+
+async def _tell_appointment(scope: Scope, structure: Structure, appointed: Account) -> None:
+    names = {"structure": structure.name, "appointed": appointed.display_name}
+    await scope.mail(AppointedMail(**names, reader=Reader.SUCCESSOR), appointed)
+    for manager in await secondary_managers(scope, structure.id):
+        await scope.mail(AppointedMail(**names, reader=Reader.MANAGER), manager)
+
+
+async def secondary_managers(scope: Scope, structure_id: int) -> list[Account]:
+    """The secondary managers who can act on the structure now."""
+    return [
+        row.user
+        for row in await attachments.managers_of(structure_id, scope.today())
+        if row.role is Role.SECONDARY_MANAGER and row.user.state is AccountState.ACTIVE
+    ]

@@ -1,0 +1,317 @@
+"""Attachments: the type, its inputs and payloads, and the acts on it."""
+
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import strawberry
+
+from models.attachments import AttachmentFilter as Filter
+from models.attachments import AttachmentStatus, DecisionAct, Role
+from models.errors import NotFound
+from resolvers import attachments, policy, queues, requests, seats, structures, users
+from resolvers.attachments import Change, Gift
+from resolvers.requests import NewRequest, Validation
+from resolvers.targets import Outcome
+from schema import ids
+from schema.context import Info
+from schema.errors import ERRORS, UserError, mutation, user_errors
+from schema.fields import column, made_from
+from schema.inputs import SuccessionInput
+from schema.nodes import Node
+from schema.selections import selection_of
+from schema.users import User
+
+if TYPE_CHECKING:
+    from schema.structures import Service, Structure
+
+StructureType = Annotated["Structure", strawberry.lazy("schema.structures")]
+ServiceType = Annotated["Service", strawberry.lazy("schema.structures")]
+
+
+@strawberry.type(description="The link of a user to a structure: role, status, days of validity, services.")
+class Attachment(Node):
+    @made_from("user_id", description="Who is attached.")
+    async def user(self: Any, info: Info) -> User:
+        return await info.context.load(users.by_ids, self.user_id, selection_of(info))
+
+    @made_from("structure_id", description="To which structure.")
+    async def structure(self: Any, info: Info) -> StructureType:
+        return await info.context.load(structures.by_ids, self.structure_id, selection_of(info))
+
+    @made_from("on_behalf_of_id", description="The requester's own structure, when they act for it; null otherwise.")
+    async def on_behalf_of(self: Any, info: Info) -> StructureType | None:
+        return await info.context.load(structures.by_ids, self.on_behalf_of_id, selection_of(info))
+
+    role: Role = column("What the user is there.")
+    status: AttachmentStatus = column("Where it stands today: one past its end reads as DEACTIVATED.")
+    in_effect: bool = column("Does it give rights today: validated, between its days, the account active?")
+    valid_from: date = column("First day, in the structures' time zone.")
+    valid_until: date | None = column("Last day, inclusive; null for no end.")
+
+    @made_from("id", description="The services the user is entitled to there; none means no service in particular.")
+    async def services(self: Any, info: Info) -> list[ServiceType]:
+        return await info.context.load(queues.services_of, self.id, selection_of(info))
+
+    comment: str | None = column("What the requester wrote.")
+    refusal_reason: str | None = column("Why it was refused.")
+    requested_at: datetime = column("When it was asked for or given.")
+    decided_at: datetime | None = column("When it was validated or refused.")
+
+    @made_from("decided_by_id", description="Who validated or refused it; null when nobody did, or it came with the structure.")
+    async def decided_by(self: Any, info: Info) -> User | None:
+        return await info.context.load(users.by_ids, self.decided_by_id, selection_of(info))
+
+    @made_from("user_id", "structure_id", "role", "status", "valid_until", description="What the viewer may do with it now.")
+    async def viewer_acts(self: Any, info: Info) -> list[DecisionAct]:
+        scope = info.context.scope
+        return policy.acts_on(
+            AttachmentStatus(self.status),
+            role=await scope.role_on(self.structure_id),
+            target=Role(self.role),
+            own=self.user_id == scope.signed_in().account_id,
+            ended=self.valid_until is not None and self.valid_until < scope.today(),
+        )
+
+
+@strawberry.input(description="What a list of attachments is narrowed to; each part that is given must hold.")
+class AttachmentFilter:
+    statuses: list[AttachmentStatus] | None = strawberry.field(default=None, description="Any of these statuses, as read today.")
+    roles: list[Role] | None = strawberry.field(default=None, description="Any of these roles.")
+    in_effect: bool | None = strawberry.field(default=None, description="In effect today, or not.")
+    structure_id: strawberry.ID | None = strawberry.field(default=None, description="On this structure only.")
+
+
+def filter_of(given: AttachmentFilter | None) -> Filter:
+    """The filter as a plain value; an id that is no structure's finds nothing."""
+    if given is None:
+        return Filter()
+    only = ids.parse(given.structure_id) if given.structure_id is not None else None
+    structure = only[1] if only is not None and only[0] == "Structure" else 0
+    return Filter(
+        statuses=tuple(given.statuses) if given.statuses is not None else None,
+        roles=tuple(given.roles) if given.roles is not None else None,
+        in_effect=given.in_effect,
+        structure_id=structure if given.structure_id is not None else None,
+    )
+
+
+# ------------------------------------------------------------------ payloads
+@strawberry.type(description="The attachment after the act.")
+class AttachmentPayload:
+    attachment_id: strawberry.Private[int | None] = None
+    errors: list[UserError] = strawberry.field(default_factory=list, description=ERRORS)
+
+    @strawberry.field(description="The attachment; null when the act was refused.")
+    async def attachment(self, info: Info) -> Attachment | None:
+        return await info.context.load(queues.by_ids, self.attachment_id, selection_of(info))
+
+
+@strawberry.type(description="What became of one element of a bulk act.")
+class AttachmentResult:
+    attachment_id: strawberry.Private[int | None] = None
+    id: strawberry.ID | None = strawberry.field(default=None, description="The id that was sent, or that of the new attachment.")
+    errors: list[UserError] = strawberry.field(default_factory=list, description=ERRORS)
+
+    @strawberry.field(description="The attachment after the act; null when it was refused.")
+    async def attachment(self, info: Info) -> Attachment | None:
+        return await info.context.load(queues.by_ids, self.attachment_id, selection_of(info))
+
+
+@strawberry.type(description="One result for each element sent, in order; one that is refused doesn't undo the others.")
+class AttachmentsPayload:
+    results: list[AttachmentResult] = strawberry.field(default_factory=list, description="What became of each.")
+    errors: list[UserError] = strawberry.field(default_factory=list, description="Why the whole was refused; empty otherwise.")
+
+
+def results_of(info: Info, sent: list[strawberry.ID | None], outcomes: list[Outcome]) -> AttachmentsPayload:
+    """The outcomes of a bulk act, each beside what was sent."""
+    return AttachmentsPayload(
+        results=[
+            AttachmentResult(
+                attachment_id=outcome.id,
+                id=given if given is not None or outcome.id is None else strawberry.ID(ids.encode("Attachment", outcome.id)),
+                errors=user_errors(outcome.error, info.context.language) if outcome.error else [],
+            )
+            for given, outcome in zip(sent, outcomes, strict=True)
+        ]
+    )
+
+
+def number(global_id: strawberry.ID | None, type_name: str) -> int | None:
+    """The row's number, or None for an id that can't be one: bulk acts refuse it in its place."""
+    parsed = ids.parse(global_id) if global_id is not None else None
+    return parsed[1] if parsed is not None and parsed[0] == type_name else None
+
+
+def numbers(global_ids: list[strawberry.ID] | None, type_name: str) -> frozenset[int | None]:
+    """The numbers of a set of ids, None among them where one can't be of the type."""
+    return frozenset(number(id, type_name) for id in global_ids or [])
+
+
+# ------------------------------------------------------------------ inputs
+@strawberry.input(description="One structure that the person asks to be attached to.")
+class AttachmentRequestInput:
+    structure_id: strawberry.ID = strawberry.field(description="The structure; it must be active.")
+    valid_from: date = strawberry.field(description="First day.")
+    valid_until: date | None = strawberry.field(default=None, description="Last day, not before the first nor past.")
+    service_ids: list[strawberry.ID] | None = strawberry.field(default_factory=list, description="Services of the structure.")
+    comment: str | None = strawberry.field(default=None, description="A word to the managers, at most 255 characters.")
+    on_behalf_of_id: strawberry.ID | None = strawberry.field(
+        default=None, description="The person's own structure, for which they would act there."
+    )
+    confirm_public_structure: bool | None = strawberry.field(
+        default=False, description="Must be true for a public structure: a supplier must not attach to the body it invoices."
+    )
+
+
+@strawberry.input(description="Requests to be attached.")
+class RequestAttachmentsInput:
+    requests: list[AttachmentRequestInput] = strawberry.field(description="At most 100.")
+
+
+@strawberry.input(description="A manager's yes to one request; what is absent stays as it was asked.")
+class AttachmentValidationInput:
+    id: strawberry.ID = strawberry.field(description="The pending attachment.")
+    valid_from: date | None = strawberry.field(default=strawberry.UNSET, description="Another first day.")
+    valid_until: date | None = strawberry.field(default=strawberry.UNSET, description="Another last day; null for no end.")
+    service_ids: list[strawberry.ID] | None = strawberry.field(
+        default=strawberry.UNSET, description="Fewer services than were asked for."
+    )
+
+
+@strawberry.input(description="Validations.")
+class ValidateAttachmentsInput:
+    validations: list[AttachmentValidationInput] = strawberry.field(description="At most 100.")
+
+
+@strawberry.input(description="Changes to an attachment; what is absent stays.")
+class UpdateAttachmentInput:
+    id: strawberry.ID = strawberry.field(description="The attachment, validated or deactivated.")
+    valid_from: date | None = strawberry.field(default=strawberry.UNSET, description="Another first day.")
+    valid_until: date | None = strawberry.field(
+        default=strawberry.UNSET, description="Another last day, not past; null clears it."
+    )
+    service_ids: list[strawberry.ID] | None = strawberry.field(default=strawberry.UNSET, description="All its services from now on.")
+
+
+@strawberry.input(description="An attachment given on a manager's initiative.")
+class AttachUserInput:
+    structure_id: strawberry.ID = strawberry.field(description="The structure.")
+    login_email: str = strawberry.field(description="The login e-mail of somebody who has an account.")
+    role: Role | None = strawberry.field(default=Role.SIMPLE_USER, description="Simple user or, by the principal manager, secondary.")
+    valid_from: date = strawberry.field(description="First day.")
+    valid_until: date | None = strawberry.field(default=None, description="Last day.")
+    service_ids: list[strawberry.ID] | None = strawberry.field(default_factory=list, description="Services of the structure.")
+
+
+def _sent(value: Any) -> Any:
+    return None if value is strawberry.UNSET else value
+
+
+def _request(given: AttachmentRequestInput) -> NewRequest:
+    return NewRequest(
+        structure_id=number(given.structure_id, "Structure"),
+        valid_from=given.valid_from,
+        valid_until=given.valid_until,
+        service_ids=numbers(given.service_ids, "Service"),
+        comment=given.comment,
+        on_behalf_of_id=number(given.on_behalf_of_id, "Structure"),
+        on_behalf=given.on_behalf_of_id is not None,
+        confirm_public=bool(given.confirm_public_structure),
+    )
+
+
+def _validation(given: AttachmentValidationInput) -> Validation:
+    services = _sent(given.service_ids)
+    return Validation(
+        id=number(given.id, "Attachment"),
+        valid_from=_sent(given.valid_from),
+        valid_until=_sent(given.valid_until),
+        end_given=given.valid_until is not strawberry.UNSET,
+        service_ids=numbers(services, "Service") if services is not None else None,
+    )
+
+
+# ------------------------------------------------------------------ acts
+@strawberry.type
+class AttachmentMutation:
+    @mutation("Ask to be attached to structures, each time as a simple user.")
+    async def request_attachments(self, info: Info, input: RequestAttachmentsInput) -> AttachmentsPayload:
+        outcomes = await requests.request(info.context.scope, [_request(given) for given in input.requests])
+        return results_of(info, [None] * len(outcomes), outcomes)
+
+    @mutation("Accept requests, maybe with other dates or fewer services.")
+    async def validate_attachments(self, info: Info, input: ValidateAttachmentsInput) -> AttachmentsPayload:
+        outcomes = await requests.validate(info.context.scope, [_validation(given) for given in input.validations])
+        return results_of(info, [given.id for given in input.validations], outcomes)
+
+    @mutation("Refuse requests; the requesters are told the reason.")
+    async def refuse_attachments(self, info: Info, ids: list[strawberry.ID], reason: str) -> AttachmentsPayload:
+        return results_of(info, [*ids], await requests.refuse(info.context.scope, _attachments(ids), reason))
+
+    @mutation("Take one's own pending requests back.")
+    async def withdraw_attachments(self, info: Info, ids: list[strawberry.ID]) -> AttachmentsPayload:
+        return results_of(info, [*ids], await requests.withdraw(info.context.scope, _attachments(ids)))
+
+    @mutation("Stop attachments; they can come back.")
+    async def deactivate_attachments(
+        self, info: Info, ids: list[strawberry.ID], reason: str | None = None
+    ) -> AttachmentsPayload:
+        return results_of(info, [*ids], await attachments.deactivate(info.context.scope, _attachments(ids), reason))
+
+    @mutation("Bring deactivated attachments back, their dates as they are.")
+    async def reactivate_attachments(self, info: Info, ids: list[strawberry.ID]) -> AttachmentsPayload:
+        return results_of(info, [*ids], await attachments.reactivate(info.context.scope, _attachments(ids)))
+
+    @mutation("End attachments for good; a principal manager's own is handed over to the successor named for the structure.")
+    async def remove_attachments(
+        self, info: Info, ids: list[strawberry.ID], successions: list[SuccessionInput] | None = None
+    ) -> AttachmentsPayload:
+        successors = _successors(successions or [])
+        return results_of(info, [*ids], await attachments.remove(info.context.scope, _attachments(ids), successors))
+
+    @mutation("Attach somebody who has an account, on a manager's initiative.")
+    async def attach_user(self, info: Info, input: AttachUserInput) -> AttachmentPayload:
+        gift = Gift(
+            structure_id=number(input.structure_id, "Structure"),
+            login_email=input.login_email,
+            role=input.role or Role.SIMPLE_USER,
+            valid_from=input.valid_from,
+            valid_until=input.valid_until,
+            service_ids=numbers(input.service_ids, "Service"),
+        )
+        return AttachmentPayload(attachment_id=await attachments.give(info.context.scope, gift))
+
+    @mutation("Change an attachment's dates or services; moving a past end brings it back.")
+    async def update_attachment(self, info: Info, input: UpdateAttachmentInput) -> AttachmentPayload:
+        services = _sent(input.service_ids)
+        change = Change(
+            valid_from=_sent(input.valid_from),
+            valid_until=_sent(input.valid_until),
+            end_given=input.valid_until is not strawberry.UNSET,
+            service_ids=numbers(services, "Service") if services is not None else None,
+        )
+        id = await attachments.update(info.context.scope, number(input.id, "Attachment"), change)
+        return AttachmentPayload(attachment_id=id)
+
+    @mutation("Name or dismiss a secondary manager; by the principal one only.")
+    async def change_attachment_role(self, info: Info, id: strawberry.ID, role: Role) -> AttachmentPayload:
+        scope = info.context.scope
+        scope.signed_in()
+        attachment_id = ids.decode(id, "Attachment", "id")
+        await seats.change_role(scope, attachment_id, role)
+        return AttachmentPayload(attachment_id=attachment_id)
+
+
+def _attachments(global_ids: list[strawberry.ID]) -> list[int | None]:
+    return [number(id, "Attachment") for id in global_ids]
+
+
+def _successors(given: list[SuccessionInput]) -> dict[int, tuple[int, int]]:
+    found: dict[int, tuple[int, int]] = {}
+    for place, item in enumerate(given):
+        structure, successor = number(item.structure_id, "Structure"), number(item.successor_id, "User")
+        if structure is None or successor is None:
+            raise NotFound("successions", str(place), "structure_id" if structure is None else "successor_id")
+        found[structure] = (successor, place)
+    return found

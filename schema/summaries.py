@@ -1,0 +1,71 @@
+"""One sentence for every kind of event, in French and English."""
+
+from collections.abc import Mapping
+
+from models.accounts import Language
+
+SENTENCES: Mapping[str, tuple[str, str]] = {
+    "AccountSignedUp": ("Compte créé, en attente d'activation.", "Account created, waiting for activation."),
+    "ActivationResent": ("Lien d'activation renvoyé.", "Activation link sent again."),
+    "AccountActivated": ("Compte activé.", "Account activated."),
+    "SignedIn": ("Connexion.", "Signed in."),
+    "SessionsRevoked": ("Sessions fermées.", "Sessions ended."),
+    "PasswordResetRequested": ("Lien de nouveau mot de passe demandé.", "Password reset link asked for."),
+    "PasswordReset": ("Nouveau mot de passe choisi par un lien.", "New password chosen by a link."),
+    "PasswordChanged": ("Mot de passe changé.", "Password changed."),
+    "SecretQuestionChanged": ("Question secrète changée.", "Secret question changed."),
+    "ProfileUpdated": ("Profil modifié.", "Profile changed."),
+    "ContactEmailChangeRequested": ("Changement d'adresse de contact demandé.", "Change of contact address asked for."),
+    "ContactEmailConfirmed": ("Nouvelle adresse de contact confirmée.", "New contact address confirmed."),
+    "AccountDeactivated": ("Compte désactivé.", "Account deactivated."),
+    "ReactivationRequested": ("Lien de réactivation demandé.", "Reactivation link asked for."),
+    "AccountReactivated": ("Compte réactivé.", "Account reactivated."),
+    "AccountReopened": ("Compte rouvert par l'assistance.", "Account reopened by support."),
+    "AccountSuspended": ("Compte suspendu par l'assistance.", "Account suspended by support."),
+    "PlatformRoleGiven": ("Rôle sur la plateforme donné.", "Platform role given."),
+    "StructureCreated": ("Structure créée.", "Structure created."),
+    "StructureAdopted": ("Structure de l'annuaire prise en charge.", "Structure of the directory taken in charge."),
+    "PublicStructureRegistered": ("Structure publique enregistrée par l'assistance.", "Public structure registered by support."),
+    "StructureUpdated": ("Fiche de la structure modifiée.", "Particulars of the structure changed."),
+    "StructureEnded": ("Structure rendue inactive.", "Structure made inactive."),
+    "StructureRevived": ("Structure de nouveau active.", "Structure active again."),
+    "ServiceSaved": ("Service enregistré.", "Service saved."),
+    "SpacesOpened": ("Espaces ouverts.", "Spaces opened."),
+    "SpacesClosed": ("Espaces fermés.", "Spaces closed."),
+    "AttachmentRequested": ("Rattachement demandé.", "Attachment asked for."),
+    "AttachmentGiven": ("Rattachement donné par un gestionnaire.", "Attachment given by a manager."),
+    "AttachmentCreated": ("Rattachement créé avec le rôle {role}.", "Attachment created with the role {role}."),
+    "AttachmentValidated": ("Demande de rattachement validée.", "Request for attachment validated."),
+    "AttachmentRefused": ("Demande de rattachement refusée.", "Request for attachment refused."),
+    "AttachmentWithdrawn": ("Demande de rattachement retirée.", "Request for attachment withdrawn."),
+    "AttachmentReplaced": (
+        "Rattachement échu remplacé par une nouvelle demande.",
+        "Ended attachment replaced by a new request.",
+    ),
+    "AttachmentDeactivated": ("Rattachement désactivé.", "Attachment deactivated."),
+    "AttachmentReactivated": ("Rattachement réactivé.", "Attachment reactivated."),
+    "AttachmentRemoved": ("Rattachement supprimé.", "Attachment removed."),
+    "AttachmentUpdated": ("Dates ou services du rattachement modifiés.", "Dates or services of the attachment changed."),
+    "RoleChanged": ("Nouveau rôle : {role}.", "New role: {role}."),
+    "PrincipalManagerTransferred": (
+        "Gestion principale transmise.",
+        "Principal management handed over.",
+    ),
+    "PrincipalManagerAppointed": (
+        "Gestionnaire principal désigné par l'assistance.",
+        "Principal manager appointed by support.",
+    ),
+}
+
+ROLES: Mapping[str, tuple[str, str]] = {
+    "PRINCIPAL_MANAGER": ("gestionnaire principal", "principal manager"),
+    "SECONDARY_MANAGER": ("gestionnaire secondaire", "secondary manager"),
+    "SIMPLE_USER": ("utilisateur simple", "simple user"),
+}
+
+
+def of(type: str, after: Mapping[str, object], language: Language) -> str:
+    """The sentence of an event, from its type and what it left."""
+    place = language is Language.EN
+    role = ROLES.get(str(after.get("role")), ("", ""))[place]
+    return SENTENCES[type][place].format(role=role)
