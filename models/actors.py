@@ -1,7 +1,9 @@
 """Who is acting: the one value that rules and visibility are asked about."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+
+from models.profiles import Language
 
 
 class PlatformRole(StrEnum):
@@ -18,6 +20,7 @@ class Actor:
     account_id: int
     session_id: int
     platform_role: PlatformRole | None = None
+    language: Language | None = field(default=None, compare=False)  # the account's, for whoever names none
 
     @property
     def is_support(self) -> bool:

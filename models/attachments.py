@@ -248,6 +248,16 @@ async def principal_of(structure_id: int) -> Attachment | None:
     return await rows.prefetch_related("user").get_or_none()
 
 
+async def principals_of(structure_ids: list[int]) -> dict[int, int]:
+    """The user in each structure's principal manager's seat, by structure."""
+    rows = await ATTACHMENTS.read(
+        ["structure_id", "user_id"],
+        ["a.structure_id IN :structures", "a.role = 'PRINCIPAL_MANAGER'", "a.status = 'VALIDATED'"],
+        {"structures": structure_ids},
+    )
+    return {row.structure_id: row.user_id for row in rows}
+
+
 async def managers_of(structure_id: int, today: date) -> list[Attachment]:
     """The managers' attachments whose dates hold today, principal first, each with its account."""
     rows = Attachment.filter(structure_id=structure_id, role__in=MANAGERS, status=AttachmentStatus.VALIDATED)

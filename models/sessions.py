@@ -7,7 +7,7 @@ from tortoise import fields
 from tortoise.models import Model
 
 from models import database
-from models.accounts import Account, AccountState
+from models.accounts import Account, AccountState, Language
 from models.actors import Actor, PlatformRole
 from models.reading import Column, Order, Source, moment
 
@@ -51,7 +51,7 @@ async def open_for(account: Account, token: str, *, at: datetime, user_agent: st
 async def actor_of(token: str, *, now: datetime, idle: timedelta) -> Actor | None:
     """Who the token stands for: None when it is unknown, idle too long or too old, or the account isn't active."""
     rows = await database.fetch(
-        "SELECT s.id, s.account_id, s.last_seen_at < :stale AS stale, u.platform_role FROM sessions s"
+        "SELECT s.id, s.account_id, s.last_seen_at < :stale AS stale, u.platform_role, u.language FROM sessions s"
         " JOIN accounts u ON u.id = s.account_id WHERE s.token_hash = :hash AND s.expires_at > :now"
         " AND s.last_seen_at > :idle_since AND u.state = :active",
         {
@@ -64,10 +64,10 @@ async def actor_of(token: str, *, now: datetime, idle: timedelta) -> Actor | Non
     )
     if not rows:
         return None
-    session_id, account_id, stale, role = rows[0]
+    session_id, account_id, stale, role, language = rows[0]
     if stale:
         await Session.filter(id=session_id, last_seen_at__lt=now).update(last_seen_at=now)
-    return Actor(account_id, session_id, PlatformRole(role) if role else None)
+    return Actor(account_id, session_id, PlatformRole(role) if role else None, Language(language))
 
 
 async def end(account_id: int, *, only: set[int] | None = None, keep: int | None = None) -> int:

@@ -1,11 +1,13 @@
 """Structures: legal entities, how one is found to be changed, and how many are searched."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 
 from tortoise import fields
 from tortoise.models import Model
 
-from models.identifiers import IdentifierType
+from models.folding import fold
+from models.identifiers import IdentifierType, normalise
 from models.reading import Column, Order, Source, flag
 
 
@@ -51,6 +53,11 @@ class Structure(Model):
 
     class Meta:
         table = "structures"
+
+    def fold(self) -> None:
+        """Bring what searches look in up to date."""
+        self.folded_name = fold(self.name)
+        self.folded_city = fold(self.city) if self.city else None
 
     @property
     def is_public(self) -> bool:
@@ -108,3 +115,54 @@ STRUCTURES = Source(
     },
 )
 BY_NAME = Order(("folded_name", "id"))
+TRIGRAM = 3
+
+
+@dataclass(frozen=True)
+class StructureSearch:
+    """The criteria of a search; each that is given must hold. Texts as people typed them. Source: DOMAIN 3."""
+
+    identifier: str | None = None
+    identifier_type: IdentifierType | None = None
+    name: str | None = None
+    kind: StructureKind | None = None
+    status: StructureStatus | None = None
+    postcode: str | None = None
+    city: str | None = None
+
+    def parameters(self) -> dict[str, object]:
+        """The values of the criteria, by name, those that are absent or blank left out; empty when there is none at all."""
+        identifier = normalise(self.identifier or "")
+        name = fold(self.name or "")
+        given: dict[str, object] = {
+            "identifier": identifier,
+            "identifier_type": self.identifier_type,
+            "name": name,
+            "kind": self.kind,
+            "status": self.status,
+            "postcode": (self.postcode or "").replace(" ", "").upper(),
+            "city": fold(self.city or ""),
+        }
+        return {key: str(value) for key, value in given.items() if value}
+
+    def conditions(self, sqlite: bool) -> tuple[list[str], dict[str, object]]:
+        """The SQL conditions and all their parameters, on either engine."""
+        given = self.parameters()
+        conditions = [f"s.{key} = :{key}" for key in ("identifier_type", "kind", "status", "postcode") if key in given]
+        if "city" in given:
+            conditions.append("s.folded_city = :city")
+        if "identifier" in given:
+            prefix = len(str(given["identifier"])) >= SHORTEST_PREFIX
+            given["identifier_end"] = f"{given['identifier']}\U0010ffff"
+            within = 's.identifier COLLATE "C" >= :identifier AND s.identifier COLLATE "C" < :identifier_end'
+            conditions.append(within if prefix else "s.identifier = :identifier")
+        if "name" in given:
+            indexed = sqlite and len(str(given["name"])) >= TRIGRAM
+            given["phrase"] = f'"{given["name"]}"'
+            given["words"] = f"%{given['name']}%"  # folded: letters, digits and spaces, so nothing to escape
+            matching = "s.id IN (SELECT rowid FROM structure_names WHERE structure_names MATCH :phrase)"
+            conditions.append(matching if indexed else "s.folded_name LIKE :words")
+        return conditions, given
+
+
+SHORTEST_PREFIX = 3

@@ -149,7 +149,7 @@ async def _hand_over_all(
 def _named(
     problems: list[DomainError], successions: Sequence[Succession], own_seats: Collection[int]
 ) -> dict[int, tuple[int | None, tuple[str, ...]]]:
-    """Per structure the successor named for it, and where; what is none of the person's seats, or named twice, is wrong."""
+    """Per structure the successor named for it, and where; one that is no seat of theirs, or named twice, is wrong."""
     named: dict[int, tuple[int | None, tuple[str, ...]]] = {}
     for index, item in enumerate(successions):
         path = ("successions", str(index))

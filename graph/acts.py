@@ -1,0 +1,92 @@
+"""What the pages behind mailed links do: the same operations as the API's, by the same limits per source."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+
+from starlette.requests import Request
+
+from graph import layouts
+from graph.authentication import Authentication
+from graph.limits import Limits
+from graph.pages import AccountActs
+from models.tokens import Purpose
+from resolvers import accounts, credentials, deactivations, links, profiles, sessions
+from resolvers.scope import Scope
+
+
+@dataclass(frozen=True)
+class Acts:
+    """The acts of one page request, as `graph.pages.AccountActs` names them."""
+
+    scope: Scope
+    limits: Limits
+
+    async def inspect(self, purpose: Purpose, token: str) -> None:
+        """Raise what using the token now would raise, and change nothing."""
+        await self._admit("inspect")
+        await links.inspect(self.scope, purpose, token)
+
+    async def secret_question(self, token: str) -> str | None:
+        """The question of the person who holds this password reset link."""
+        return await links.secret_question(self.scope, token)
+
+    async def activate(self, token: str, password: str, question: str, answer: str) -> None:
+        """Make the account active."""
+        await self._admit("activateAccount")
+        await accounts.activate(
+            self.scope, token=token, password=password, secret_question=question, secret_answer=answer
+        )
+        await self._leave()
+
+    async def reactivate(self, token: str, password: str, question: str, answer: str) -> None:
+        """Make the deactivated account active again."""
+        await self._admit("reactivateAccount")
+        await deactivations.reactivate(
+            self.scope, token=token, password=password, secret_question=question, secret_answer=answer
+        )
+        await self._leave()
+
+    async def reset_password(self, token: str, answer: str, password: str) -> None:
+        """Change the password."""
+        await self._admit("resetPassword")
+        await credentials.reset(self.scope, token, answer, password)
+        await self._leave()
+
+    async def confirm_contact_email(self, token: str) -> None:
+        """Make the pending contact address the contact address."""
+        await self._admit("confirmContactEmail")
+        await profiles.confirm_contact_email(self.scope, token)
+
+    async def resend_activation(self, login_email: str) -> None:
+        """Mail a new activation link, if an account waits for one."""
+        await self._admit("resendActivation")
+        await accounts.resend_activation(self.scope, login_email)
+
+    async def request_reactivation(self, login_email: str) -> None:
+        """Mail a reactivation link, if a deactivated account can still use one."""
+        await self._admit("requestReactivation")
+        await deactivations.request_reactivation(self.scope, login_email)
+
+    async def request_password_reset(self, login_email: str) -> None:
+        """Mail a password reset link, if an active account has this address."""
+        await self._admit("requestPasswordReset")
+        await credentials.request_reset(self.scope, login_email)
+
+    async def _admit(self, operation: str) -> None:
+        await self.limits.admit(self.scope.source or "", operation)
+
+    async def _leave(self) -> None:
+        """End the session that came with the act: a page sets no cookie, so nobody would ever use it."""
+        await sessions.sign_out(self.scope)
+
+
+def factory(authentication: Authentication) -> Callable[[Request], AbstractAsyncContextManager[AccountActs]]:
+    """What the pages are given: the acts of a request, nobody being signed in."""
+
+    @asynccontextmanager
+    async def acts(request: Request) -> AsyncIterator[AccountActs]:
+        authentication.ready()
+        yield Acts(authentication.scope(request, language=layouts.language_of(request)), authentication.limits)
+
+    return acts

@@ -1,0 +1,91 @@
+"""Who is asking: a bearer token or the session cookie becomes the actor of the operation's context."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import Response
+
+from graph import layouts, limits, origins
+from graph.limits import Limits
+from graph.origins import Trusted
+from models import sessions
+from models.accounts import Language
+from models.actors import Actor
+from resolvers.scope import Office, Scope
+from schema.context import Context
+
+COOKIE = "rattache_session"
+MOST_AGENT = 255
+
+
+@dataclass(frozen=True)
+class Authentication:
+    """Builds the context of each operation. `ready` raises DatabaseAway while the database can't be asked."""
+
+    office: Office
+    trusted: Trusted
+    limits: Limits
+    secure: bool
+    ready: Callable[[], None]
+
+    async def context(self, request: Request, response: Response) -> Context:
+        """The context of one operation; a token that isn't good any more is nobody's, so `me` is null, not an error.
+
+        Raises:
+            DatabaseAway: when the database can't be asked who it is.
+        """
+        self.ready()
+        token = token_of(request, self.trusted)
+        office = self.office
+        actor = await sessions.actor_of(token, now=office.clock(), idle=office.session_idle) if token else None
+        scope = self.scope(request, actor)
+
+        def set_cookie(token: str | None, expires_at: datetime | None) -> None:
+            self._set_cookie(response, token, expires_at)
+
+        async def admit(operation: str) -> None:
+            await self.limits.admit(scope.source or "", operation)
+
+        return Context(scope, set_cookie=set_cookie, admit=admit)
+
+    def scope(self, connection: HTTPConnection, actor: Actor | None = None, language: Language | None = None) -> Scope:
+        """The scope of what this connection asks for, acting as `actor`."""
+        wished = language or language_of(connection.headers.get("accept-language", ""))
+        return Scope(
+            office=self.office,
+            actor=actor,
+            language=wished or (actor and actor.language) or Language.FR,
+            source=limits.source_of(connection),
+            user_agent=connection.headers.get("user-agent", "")[:MOST_AGENT].replace("\0", "") or None,
+        )
+
+    def _set_cookie(self, response: Response, token: str | None, expires_at: datetime | None) -> None:
+        if token is None:
+            response.delete_cookie(COOKIE, path="/", secure=self.secure, httponly=True, samesite="lax")
+        else:
+            response.set_cookie(
+                COOKIE, token, expires=expires_at, path="/", secure=self.secure, httponly=True, samesite="lax"
+            )
+
+
+def token_of(connection: HTTPConnection, trusted: Trusted) -> str | None:
+    """The token that counts: the one of `Authorization: Bearer` (RFC 6750), else the cookie where it may be used."""
+    given = connection.headers.get("authorization")
+    if given is not None:
+        scheme, _, token = given.partition(" ")
+        return token.strip() or None if scheme.lower() == "bearer" else None
+    cookie = connection.cookies.get(COOKIE)
+    return cookie if cookie and origins.may_use_cookie(connection, trusted) else None
+
+
+def language_of(header: str) -> Language | None:
+    """The language of ours that an `Accept-Language` header likes best; None when it names none of them."""
+    found = {name.partition("-")[0]: weight for name, weight in sorted(layouts.weights(header).items(), key=_weight)}
+    known = {name: weight for name, weight in found.items() if name in layouts.LANGUAGES and weight > 0}
+    return layouts.LANGUAGES[max(known, key=known.__getitem__)] if known else None
+
+
+def _weight(item: tuple[str, float]) -> float:
+    return item[1]

@@ -1,0 +1,118 @@
+"""Limits per source: how often one address on the network may ask, in memory or shared through Redis."""
+
+import ipaddress
+import math
+import time
+from dataclasses import dataclass, field
+
+import structlog
+from limits import RateLimitItem, RateLimitItemPerMinute
+from limits.aio.storage import MemoryStorage, RedisStorage, Storage
+from limits.aio.strategies import SlidingWindowCounterRateLimiter
+from limits.errors import StorageError
+from redis.exceptions import RedisError
+from starlette.datastructures import Headers
+from starlette.requests import HTTPConnection
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from graph import answers
+from models.errors import RateLimited
+
+EVERYTHING = RateLimitItemPerMinute(600)
+ONE_OPERATION = RateLimitItemPerMinute(30)
+REDIS_SECONDS = 0.5
+PAUSE_SECONDS = 10.0  # how long Redis is left alone after it failed
+
+log = structlog.get_logger(__name__)
+
+
+def source_of(connection: HTTPConnection) -> str:
+    """Who is counted: an IPv4 address, or the /64 network of an IPv6 one, since a household has all of that."""
+    host = connection.client.host if connection.client else ""
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return host or "unknown"
+    if isinstance(address, ipaddress.IPv6Address):
+        mapped = address.ipv4_mapped
+        return str(mapped) if mapped else str(ipaddress.ip_network((address, 64), strict=False))
+    return str(address)
+
+
+@dataclass
+class Limits:
+    """Counts by source; while Redis is away each process counts by itself, and nobody is refused for it."""
+
+    on: bool = True
+    redis_url: str | None = None
+    _local: SlidingWindowCounterRateLimiter = field(init=False)
+    _shared: SlidingWindowCounterRateLimiter | None = field(init=False, default=None)
+    _shared_again_at: float = field(init=False, default=0.0)
+
+    def __post_init__(self) -> None:
+        self._local = SlidingWindowCounterRateLimiter(MemoryStorage())
+        if self.redis_url:
+            self._shared = SlidingWindowCounterRateLimiter(_redis(self.redis_url))
+
+    async def admit(self, source: str, operation: str) -> None:
+        """Count one call of a public operation.
+
+        Raises:
+            RateLimited: when there were more than 30 of it from the source within a minute.
+        """
+        await self.count(ONE_OPERATION, operation, source)
+
+    async def count(self, item: RateLimitItem, *key: str) -> None:
+        """Count one of what `item` allows.
+
+        Raises:
+            RateLimited: when it allows no more for now.
+        """
+        if not self.on:
+            return
+        limiter = self._limiter()
+        try:
+            await _hit(limiter, item, key)
+        except (RedisError, StorageError, OSError) as error:
+            self._shared_again_at = time.monotonic() + PAUSE_SECONDS
+            log.warning("redis_away", error=type(error).__name__)
+            await _hit(self._local, item, key)
+
+    def _limiter(self) -> SlidingWindowCounterRateLimiter:
+        if self._shared is None or time.monotonic() < self._shared_again_at:
+            return self._local
+        return self._shared
+
+
+async def _hit(limiter: SlidingWindowCounterRateLimiter, item: RateLimitItem, key: tuple[str, ...]) -> None:
+    if not await limiter.hit(item, *key):
+        window = await limiter.get_window_stats(item, *key)
+        raise RateLimited(max(1, math.ceil(window.reset_time - time.time())))
+
+
+def _redis(url: str) -> Storage:
+    seconds = {"socket_connect_timeout": REDIS_SECONDS, "socket_timeout": REDIS_SECONDS}
+    return RedisStorage(f"async+{url}", implementation="redispy", key_prefix="rattache", **seconds)
+
+
+class Gate:
+    """Lets at most 600 requests a minute of each source through to `app`; the next ones get 429."""
+
+    def __init__(self, app: ASGIApp, limits: Limits) -> None:
+        self.app = app
+        self.limits = limits
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve the request, or answer 429 with a GraphQL error that says when to come back."""
+        try:
+            if scope["type"] == "http":
+                await self.limits.count(EVERYTHING, "requests", source_of(HTTPConnection(scope)))
+        except RateLimited as limited:
+            extensions = {"code": "RATE_LIMITED", "retryAfter": limited.retry_after}
+            error = {"message": "Too many requests from this address; wait a little.", "extensions": extensions}
+            media_type = answers.preferred(Headers(scope=scope).get("accept", "")) or answers.JSON
+            headers = {"retry-after": str(limited.retry_after)}
+            response = answers.respond(answers.encode({"errors": [error]}), media_type, 429, headers)
+            await response(scope, receive, send)
+            return
+        await self.app(scope, receive, send)

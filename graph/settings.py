@@ -1,0 +1,211 @@
+"""What the environment says of an installation: read once, checked, and passed inward as one frozen object."""
+
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import BeforeValidator, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from mailer.transport import SmtpServer
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+LEAST_KEY = 32
+_SPAN = re.compile(r"(\d{1,6})\s*(s|m|h|d)?")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", None: "seconds"}
+
+
+class SettingsRefused(Exception):
+    """The environment holds a value that can't be used; the text says which, and what would do."""
+
+
+def _span(value: object) -> object:
+    found = _SPAN.fullmatch(value.strip()) if isinstance(value, str) else None
+    if isinstance(value, str) and found is None:
+        raise ValueError("must be a number with s, m, h or d behind it, such as 12h")
+    return timedelta(**{_UNITS[found[2]]: int(found[1])}) if found else value
+
+
+def _switch(value: object) -> object:
+    words = {"on": True, "off": False}
+    if isinstance(value, str) and value.lower() not in words:
+        raise ValueError("must be on or off")
+    return words[value.lower()] if isinstance(value, str) else value
+
+
+Span = Annotated[timedelta, BeforeValidator(_span)]
+Switch = Annotated[bool, BeforeValidator(_switch)]
+
+
+class Settings(BaseSettings):
+    """All that can be set; every name is the environment variable's in lower case, every default serves as it is."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
+
+    database_url: str = ""
+    redis_url: str | None = None
+    smtp_url: SecretStr | None = None
+    mail_from: str = "rattache <no-reply@rattache.example>"
+    public_url: str = "http://127.0.0.1:8000"
+    account_app_url: str | None = None
+    allowed_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    secret_key: SecretStr | None = None
+    data_dir: Path = Path("rattache-data")
+    storage_url: str = ""
+    time_zone: str = "Europe/Paris"
+    log_format: Literal["console", "json"] = "console"
+    session_idle: Span = timedelta(hours=12)
+    rate_limits: Switch = True
+    graphiql: Switch = True
+    introspection: Switch = True
+
+    @field_validator("database_url")
+    @classmethod
+    def _database(cls, value: str) -> str:
+        sqlite = value.startswith("sqlite://") and len(value) > len("sqlite://")
+        if value and not sqlite and not (value.startswith("postgres://") and urlsplit(value).hostname):
+            raise ValueError("must read sqlite://PATH or postgres://user:password@host:port/name")
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis(cls, value: str | None) -> str | None:
+        if value and not value.startswith(("redis://", "rediss://")):
+            raise ValueError("must read redis://host:port or rediss://host:port")
+        return value
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _smtp(cls, value: SecretStr | None) -> SecretStr | None:
+        if value:
+            try:
+                SmtpServer.parse(value.get_secret_value())
+            except ValueError as error:
+                raise ValueError("must read smtp://, smtps:// or smtp+starttls://user:password@host:port") from error
+        return value
+
+    @field_validator("mail_from")
+    @classmethod
+    def _sender(cls, value: str) -> str:
+        if not re.fullmatch(r"[^<>@\s]+@[^<>@\s]+|[^<>\r\n]*<[^<>@\s]+@[^<>@\s]+>", value):
+            raise ValueError("must be an address, such as Portal <no-reply@example.org>")
+        return value
+
+    @field_validator("public_url", "account_app_url")
+    @classmethod
+    def _web(cls, value: str | None) -> str | None:
+        if value is not None and not _is_web(value):
+            raise ValueError("must be a web address, such as https://accounts.example.org")
+        return value.rstrip("/") if value else None
+
+    @field_validator("allowed_origins", mode="before")
+    @classmethod
+    def _origins(cls, value: object) -> object:
+        found = tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+        if isinstance(found, tuple) and not all(_is_web(origin) for origin in found):
+            raise ValueError("must be web addresses with commas between them, such as https://app.example.org")
+        return found
+
+    @field_validator("secret_key")
+    @classmethod
+    def _long(cls, value: SecretStr | None) -> SecretStr | None:
+        if value and len(value.get_secret_value()) < LEAST_KEY:
+            raise ValueError(f"must have {LEAST_KEY} characters or more")
+        return value
+
+    @field_validator("storage_url")
+    @classmethod
+    def _storage(cls, value: str) -> str:
+        if value and not value.startswith("file:///"):
+            raise ValueError("must read file:///PATH")
+        return value
+
+    @field_validator("time_zone")
+    @classmethod
+    def _zone(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise ValueError("must be a time zone's name, such as Europe/Paris")
+        return value
+
+    @field_validator("session_idle")
+    @classmethod
+    def _some(cls, value: timedelta) -> timedelta:
+        if value < timedelta(minutes=1):
+            raise ValueError("must be a minute (1m) or more")
+        return value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _lower(cls, values: dict[str, object]) -> dict[str, object]:
+        given = values.get("log_format")
+        return values | {"log_format": given.lower()} if isinstance(given, str) else values
+
+    @property
+    def database(self) -> str:
+        """The address of the database: a file in the data folder unless one is set."""
+        return self.database_url or f"sqlite://{self.data_dir / 'rattache.db'}"
+
+    @property
+    def storage(self) -> Path:
+        """The folder of uploaded documents."""
+        return Path(urlsplit(self.storage_url).path) if self.storage_url else self.data_dir / "documents"
+
+    @property
+    def mails(self) -> Path:
+        """The folder mails are written to where there is no mail server."""
+        return self.data_dir / "mails"
+
+    @property
+    def smtp(self) -> str | None:
+        """The mail server's address in clear."""
+        return self.smtp_url.get_secret_value() if self.smtp_url else None
+
+    @property
+    def mail_domain(self) -> str:
+        """The domain that mails are sent from."""
+        return self.mail_from.rstrip(">").rpartition("@")[2]
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The structures' time zone."""
+        return ZoneInfo(self.time_zone)
+
+    @property
+    def is_local(self) -> bool:
+        """Is the public address this very machine's?"""
+        return urlsplit(self.public_url).hostname in LOOPBACK
+
+    def for_demo(self) -> Self:
+        """The same, with a data folder of the demonstration's own."""
+        return self.model_copy(update={"data_dir": self.data_dir / "demo"})
+
+
+def read(**defaults: object) -> Settings:
+    """The settings of the environment; `defaults` stand where a variable isn't set.
+
+    Raises:
+        SettingsRefused: when a variable holds what it can't.
+    """
+    try:
+        found = Settings()
+        missing = {name: value for name, value in defaults.items() if name not in found.model_fields_set}
+        return Settings(**missing) if missing else found  # type: ignore[arg-type]
+    except ValidationError as error:
+        raise SettingsRefused(" ".join(_sentence(problem["loc"], problem["msg"]) for problem in error.errors())) from None
+
+
+def _sentence(place: tuple[int | str, ...], message: str) -> str:
+    name = str(place[0]).upper() if place else "The environment"
+    told = message.removeprefix("Value error, ")
+    return f"{name} {told if told.startswith('must') else 'must be one that is allowed: ' + told}."
+
+
+def _is_web(value: str) -> bool:
+    try:
+        parts = urlsplit(value)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        return False

@@ -1,0 +1,327 @@
+"""Structures, their services and spaces: types, search, and the acts on them."""
+
+from datetime import date
+from typing import Annotated, Any
+
+import strawberry
+
+from models.identifiers import IdentifierType
+from models.spaces import WORDING, SpaceCode
+from models.spaces import Wording as SpaceWording
+from models.accounts import Language
+from models.structures import StructureKind, StructureStatus
+from models.structures import StructureSearch as Search
+from resolvers import events, queues, seats, services, spaces, structures, users
+from resolvers.services import Particulars as ServiceParticulars
+from resolvers.structures import Particulars
+from schema import ids
+from schema.attachments import Attachment, AttachmentFilter, filter_of
+from schema.connections import After, Before, Connection, First, Last, connection_of, page_of
+from schema.context import Info
+from schema.errors import ERRORS, UserError, mutation
+from schema.events import Event
+from schema.fields import column, made_from
+from schema.inputs import PostalAddressInput, given
+from schema.nodes import Node
+from schema.selections import selection_of
+from schema.users import ADDRESS_COLUMNS, PostalAddress, User, address_of
+
+LabelLanguage = Annotated[Language | None, strawberry.argument(description="Another language than the reader's.")]
+
+
+@strawberry.type(description="A department of a structure.")
+class Service(Node):
+    code: str = column("Its code, unique in the structure.")
+    name: str = column("Its name.")
+    active: bool = column("Is it in use?")
+    valid_from: date | None = column("First day; null for no start.")
+    valid_until: date | None = column("Last day, inclusive; null for no end.")
+    engagement_number_required: bool = column("Do invoices to it need an engagement number?")
+
+
+@strawberry.type(description="A set of functions of the portal.")
+class Space:
+    code: SpaceCode = column("Its code in the reference list.")
+
+    @strawberry.field(description="Its label.")
+    def label(self, info: Info, language: LabelLanguage = None) -> str:
+        words = _wording(self.code)
+        return words.en if (language or info.context.language) is Language.EN else words.fr
+
+    @strawberry.field(description="What it is for, in one sentence.")
+    def description(self, info: Info, language: LabelLanguage = None) -> str:
+        words = _wording(self.code)
+        return words.about_en if (language or info.context.language) is Language.EN else words.about_fr
+
+
+def _wording(code: SpaceCode) -> SpaceWording:
+    return WORDING[code]
+
+
+@strawberry.type(description="A legal entity, public or private, with one identifier.")
+class Structure(Node):
+    identifier_type: IdentifierType = column("What kind of identifier it has.")
+    identifier: str = column("The identifier, upper-case without spaces.")
+    name: str = column("Business name, or an individual's first and last name.")
+    kind: StructureKind = column("Public body or not.")
+    status: StructureStatus = column("Can people be attached?")
+
+    @made_from(*ADDRESS_COLUMNS, description="Postal address.")
+    def postal_address(self: Any) -> PostalAddress | None:
+        return address_of(self)
+
+    email: str | None = column("E-mail of the structure.")
+    phone: str | None = column("Telephone number of the structure.")
+    service_code_required: bool = column("Do invoices to it need a service code? Public structures only.")
+    engagement_number_required: bool = column("Do invoices to it need an engagement number? Public structures only.")
+
+    @made_from("id", description="Who answers for it; null while an imported structure waits to be adopted.")
+    async def principal_manager(self: Any, info: Info) -> User | None:
+        holder = await info.context.load(structures.principal_managers, self.id)
+        return await info.context.load(users.by_ids, holder, selection_of(info))
+
+    @made_from("id", description="Its services, by code.")
+    async def services(
+        self: Any,
+        info: Info,
+        active_only: Annotated[bool | None, strawberry.argument(description="Only those in use today.")] = True,
+    ) -> list[Service]:
+        return await info.context.load(services.of_structures, self.id, bool(active_only), selection_of(info))
+
+    @made_from("id", description="The spaces open on it, in the reference list's order; the default ones always are.")
+    async def open_spaces(self: Any, info: Info) -> list[Space]:
+        return [Space(code=code) for code in await info.context.load(spaces.of_structures, self.id)]
+
+    @made_from("id", description="The viewer's own attachment to it, waiting or validated or deactivated; null without one.")
+    async def viewer_attachment(self: Any, info: Info) -> Attachment | None:
+        return await info.context.load(queues.of_viewer, self.id, selection_of(info))
+
+    @made_from("id", description="Its attachments, newest first; null to those who don't manage it. `search` looks in names, e-mails and addresses.")
+    async def attachments(
+        self: Any,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        filter: AttachmentFilter | None = None,
+        search: str | None = None,
+    ) -> Connection[Attachment] | None:
+        page = page_of(first, after, last, before)
+        found = await info.context.load(queues.of_structures, self.id, page, filter_of(filter), search, selection_of(info))
+        return connection_of(found) if found else None
+
+    @made_from("id", description="Who may take over the principal management; null to those who can't hand it over.")
+    async def successor_candidates(
+        self: Any,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        search: str | None = None,
+    ) -> Connection[User] | None:
+        page = page_of(first, after, last, before)
+        found = await info.context.load(users.candidates, self.id, page, search, selection_of(info))
+        return connection_of(found) if found else None
+
+    @made_from("id", description="What happened on it, newest first; null to those who don't manage it.")
+    async def history(
+        self: Any, info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None
+    ) -> Connection[Event] | None:
+        page = page_of(first, after, last, before)
+        found = await info.context.load(events.of_structures, self.id, page, selection_of(info))
+        return connection_of(found) if found else None
+
+
+@strawberry.input(description="Criteria of a search; each that is given must hold, and one at least must be given.")
+class StructureSearch:
+    identifier: str | None = strawberry.field(default=None, description="The whole identifier, or at least its first 3 characters.")
+    identifier_type: IdentifierType | None = strawberry.field(default=None, description="Kind of identifier.")
+    name: str | None = strawberry.field(default=None, description="Any part of the name; case and accents don't count.")
+    kind: StructureKind | None = strawberry.field(default=None, description="Public or private.")
+    status: StructureStatus | None = strawberry.field(default=None, description="Active or not.")
+    postcode: str | None = strawberry.field(default=None, description="The postcode.")
+    city: str | None = strawberry.field(default=None, description="The city; case and accents don't count.")
+
+
+@strawberry.input(description="An identifier with its kind.")
+class StructureIdentifierInput:
+    type: IdentifierType = strawberry.field(description="Kind of identifier.")
+    value: str = strawberry.field(description="The identifier; case and spaces don't count.")
+
+
+@strawberry.type
+class StructureQuery:
+    @strawberry.field(description="Structures that meet every criterion, by name.")
+    async def structures(
+        self,
+        info: Info,
+        search: StructureSearch,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[Structure]:
+        page = page_of(first, after, last, before)
+        return connection_of(await structures.search(info.context.scope, Search(**vars(search)), page, selection_of(info)))
+
+    @strawberry.field(description="The structure of this identifier; null when there is none.")
+    async def structure(self, info: Info, identifier: StructureIdentifierInput) -> Structure | None:
+        return await structures.identified(info.context.scope, identifier.type, identifier.value, selection_of(info))
+
+    @strawberry.field(description="The reference list of spaces.")
+    def spaces(self) -> list[Space]:
+        return [Space(code=code) for code in SpaceCode]
+
+
+# ------------------------------------------------------------------ payloads and inputs
+@strawberry.type(description="The structure after the act.")
+class StructurePayload:
+    structure_id: strawberry.Private[int | None] = None
+    errors: list[UserError] = strawberry.field(default_factory=list, description=ERRORS)
+
+    @strawberry.field(description="The structure; null when the act was refused.")
+    async def structure(self, info: Info) -> Structure | None:
+        return await info.context.load(structures.by_ids, self.structure_id, selection_of(info))
+
+
+@strawberry.type(description="The service after the act.")
+class ServicePayload:
+    service_id: strawberry.Private[int | None] = None
+    errors: list[UserError] = strawberry.field(default_factory=list, description=ERRORS)
+
+    @strawberry.field(description="The service; null when the act was refused.")
+    async def service(self, info: Info) -> Service | None:
+        return await info.context.load(services.by_ids, self.service_id, selection_of(info))
+
+
+@strawberry.input(description="A private structure to create, whose creator becomes its principal manager.")
+class CreateStructureInput:
+    identifier_type: IdentifierType = strawberry.field(description="Kind of identifier.")
+    identifier: str = strawberry.field(description="The identifier.")
+    name: str | None = strawberry.field(default=None, description="Business name.")
+    first_name: str | None = strawberry.field(default=None, description="First name of an individual.")
+    last_name: str | None = strawberry.field(default=None, description="Last name of an individual.")
+    postal_address: PostalAddressInput = strawberry.field(description="Postal address, whole.")
+    email: str | None = strawberry.field(default=None, description="E-mail of the structure.")
+    phone: str | None = strawberry.field(default=None, description="Telephone number of the structure.")
+    spaces: list[SpaceCode] | None = strawberry.field(default_factory=list, description="Spaces to open at once.")
+
+
+@strawberry.input(description="A public structure to register, with its first principal manager.")
+class RegisterPublicStructureInput:
+    identifier_type: IdentifierType = strawberry.field(description="Kind of identifier.")
+    identifier: str = strawberry.field(description="The identifier.")
+    name: str = strawberry.field(description="Name.")
+    postal_address: PostalAddressInput = strawberry.field(description="Postal address, whole.")
+    email: str | None = strawberry.field(default=None, description="E-mail of the structure.")
+    phone: str | None = strawberry.field(default=None, description="Telephone number of the structure.")
+    service_code_required: bool | None = strawberry.field(default=False, description="Do invoices need a service code?")
+    engagement_number_required: bool | None = strawberry.field(default=False, description="Do invoices need an engagement number?")
+    principal_manager_id: strawberry.ID = strawberry.field(description="The user who becomes its principal manager.")
+    spaces: list[SpaceCode] | None = strawberry.field(default_factory=list, description="Spaces to open at once.")
+
+
+@strawberry.input(description="Changes to a structure; what is absent stays.")
+class UpdateStructureInput:
+    id: strawberry.ID = strawberry.field(description="The structure.")
+    name: str | None = strawberry.field(default=strawberry.UNSET, description="Name; mandatory.")
+    postal_address: PostalAddressInput | None = strawberry.field(default=strawberry.UNSET, description="Postal address, whole; mandatory.")
+    email: str | None = strawberry.field(default=strawberry.UNSET, description="E-mail; null empties it.")
+    phone: str | None = strawberry.field(default=strawberry.UNSET, description="Telephone number; null empties it.")
+    service_code_required: bool | None = strawberry.field(default=strawberry.UNSET, description="Public structures only.")
+    engagement_number_required: bool | None = strawberry.field(default=strawberry.UNSET, description="Public structures only.")
+    status: StructureStatus | None = strawberry.field(
+        default=strawberry.UNSET, description="INACTIVE ends the structure; by the principal manager only."
+    )
+
+
+@strawberry.input(description="A service to add, or to change when its id is given.")
+class SaveServiceInput:
+    id: strawberry.ID | None = strawberry.field(default=None, description="The service to change; absent to add one.")
+    structure_id: strawberry.ID = strawberry.field(description="The structure.")
+    code: str = strawberry.field(description="Code, unique in the structure.")
+    name: str = strawberry.field(description="Name.")
+    active: bool | None = strawberry.field(default=True, description="Is it in use?")
+    valid_from: date | None = strawberry.field(default=None, description="First day.")
+    valid_until: date | None = strawberry.field(default=None, description="Last day, not before the first.")
+    engagement_number_required: bool | None = strawberry.field(default=False, description="Do invoices need an engagement number?")
+
+
+# ------------------------------------------------------------------ acts
+@strawberry.type
+class StructureMutation:
+    @mutation("Create a private structure, or adopt an imported one; the creator becomes its principal manager.")
+    async def create_structure(self, info: Info, input: CreateStructureInput) -> StructurePayload:
+        sent = given(input)
+        return StructurePayload(structure_id=await structures.create(info.context.scope, _particulars(sent)))
+
+    @mutation("Support: register a public structure with its first principal manager.")
+    async def register_public_structure(self, info: Info, input: RegisterPublicStructureInput) -> StructurePayload:
+        info.context.scope.signed_in()
+        sent = given(input)
+        principal = ids.decode(sent.pop("principal_manager_id"), "User", "principal_manager_id")
+        flags = {name: bool(sent.pop(name)) for name in ("service_code_required", "engagement_number_required")}
+        particulars = _particulars({**sent, "flags": flags})
+        return StructurePayload(structure_id=await structures.register_public(info.context.scope, particulars, principal))
+
+    @mutation("Change a structure's particulars.")
+    async def update_structure(self, info: Info, input: UpdateStructureInput) -> StructurePayload:
+        info.context.scope.signed_in()
+        changes = given(input)
+        structure = ids.decode(changes.pop("id"), "Structure", "id")
+        await structures.update(info.context.scope, structure, changes)
+        return StructurePayload(structure_id=structure)
+
+    @mutation("Add a service, or change one.")
+    async def save_service(self, info: Info, input: SaveServiceInput) -> ServicePayload:
+        info.context.scope.signed_in()
+        structure = ids.decode(input.structure_id, "Structure", "structure_id")
+        service = ids.decode(input.id, "Service", "id") if input.id is not None else None
+        particulars = ServiceParticulars(
+            code=input.code,
+            name=input.name,
+            active=input.active is not False,
+            valid_from=input.valid_from,
+            valid_until=input.valid_until,
+            engagement_number_required=bool(input.engagement_number_required),
+        )
+        return ServicePayload(service_id=await services.save(info.context.scope, structure, service, particulars))
+
+    @mutation("Open spaces on a structure.")
+    async def open_spaces(self, info: Info, structure_id: strawberry.ID, spaces: list[SpaceCode]) -> StructurePayload:
+        return await _turned(info, structure_id, spaces, to_open=True)
+
+    @mutation("Close spaces on a structure; the default ones stay open.")
+    async def close_spaces(self, info: Info, structure_id: strawberry.ID, spaces: list[SpaceCode]) -> StructurePayload:
+        return await _turned(info, structure_id, spaces, to_open=False)
+
+    @mutation("Hand the principal management over at once; the former principal manager stays as a simple user.")
+    async def transfer_principal_manager(
+        self, info: Info, structure_id: strawberry.ID, successor_id: strawberry.ID
+    ) -> StructurePayload:
+        info.context.scope.signed_in()
+        structure = ids.decode(structure_id, "Structure", "structure_id")
+        await seats.transfer(info.context.scope, structure, ids.decode(successor_id, "User", "successor_id"))
+        return StructurePayload(structure_id=structure)
+
+    @mutation("Support: name the principal manager of a structure that has none able to act.")
+    async def appoint_principal_manager(
+        self, info: Info, structure_id: strawberry.ID, user_id: strawberry.ID, reason: str
+    ) -> StructurePayload:
+        info.context.scope.signed_in()
+        structure = ids.decode(structure_id, "Structure", "structure_id")
+        await seats.appoint(info.context.scope, structure, ids.decode(user_id, "User", "user_id"), reason)
+        return StructurePayload(structure_id=structure)
+
+
+async def _turned(info: Info, structure_id: strawberry.ID, codes: list[SpaceCode], *, to_open: bool) -> StructurePayload:
+    info.context.scope.signed_in()
+    structure = ids.decode(structure_id, "Structure", "structure_id")
+    await (spaces.open_some if to_open else spaces.close_some)(info.context.scope, structure, codes)
+    return StructurePayload(structure_id=structure)
+
+
+def _particulars(sent: dict[str, Any]) -> Particulars:
+    return Particulars(**{**sent, "spaces": sent.get("spaces") or []})

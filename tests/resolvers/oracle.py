@@ -1,0 +1,392 @@
+"""A small world in memory that knows DOMAIN's rules and nothing of the program: it foretells what each act comes to.
+
+Every act answers `REFUSED`, `UNCHANGED`, or the mails that go out as (message, address); then the world has moved on.
+"""
+
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+REFUSED, UNCHANGED = "refused", "unchanged"
+Mails = list[tuple[str, str]]
+Foretold = str | Mails
+
+PARIS = ZoneInfo("Europe/Paris")
+PRINCIPAL, SECONDARY, SIMPLE = "PRINCIPAL_MANAGER", "SECONDARY_MANAGER", "SIMPLE_USER"
+LINK_LIFE, HOUR, WINDOW = timedelta(minutes=60), timedelta(hours=1), timedelta(days=60)
+MAILS_AN_HOUR = 5
+
+
+@dataclass(eq=False)
+class Person:
+    """Somebody with an account; `links` are the mailed ones still unused, by purpose."""
+
+    login: str
+    state: str = "ACTIVE"
+    support: bool = False
+    id: int = 0
+    left_at: datetime | None = None
+    password: str | None = None
+    links: dict[str, tuple[str, datetime]] = field(default_factory=dict)
+
+
+@dataclass(eq=False)
+class Place:
+    """A structure."""
+
+    identifier: str
+    public: bool = False
+    active: bool = True
+    managed: bool = False
+    id: int = 0
+
+
+@dataclass(eq=False)
+class Tie:
+    """An attachment."""
+
+    person: Person
+    place: Place
+    start: date
+    end: date | None = None
+    role: str = SIMPLE
+    status: str = "PENDING"
+    id: int = 0
+
+    @property
+    def live(self) -> bool:
+        return self.status in {"PENDING", "VALIDATED", "DEACTIVATED"}
+
+
+class World:
+    """Who is tied to what, by the same clock as the program's."""
+
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+        self.people: list[Person] = []
+        self.places: list[Place] = []
+        self.ties: list[Tie] = []
+        self._mailed: dict[tuple[str, str], tuple[int, datetime]] = {}
+
+    # ------------------------------------------------------------------ what can be seen from outside
+    @property
+    def today(self) -> date:
+        return self.now.astimezone(PARIS).date()
+
+    def state(self, person: Person) -> str:
+        closed = person.state == "DEACTIVATED" and person.left_at is not None and self.now >= person.left_at + WINDOW
+        return "CLOSED" if closed else person.state
+
+    def tie(self, person: Person, place: Place) -> Tie | None:
+        return next((t for t in self.ties if t.person is person and t.place is place and t.live), None)
+
+    def ended(self, tie: Tie) -> bool:
+        return tie.end is not None and tie.end < self.today
+
+    def read(self, tie: Tie) -> str:
+        """The status as people read it."""
+        return "DEACTIVATED" if tie.status == "VALIDATED" and self.ended(tie) else tie.status
+
+    def holds(self, tie: Tie | None) -> bool:
+        """Is it validated, with today between its dates?"""
+        return tie is not None and tie.status == "VALIDATED" and tie.start <= self.today and not self.ended(tie)
+
+    def role(self, person: Person, place: Place) -> str | None:
+        tie = self.tie(person, place)
+        return tie.role if tie is not None and self.holds(tie) else None
+
+    def holder(self, place: Place) -> Person | None:
+        """Whoever has the principal manager's seat."""
+        seats = [t for t in self.ties if t.place is place and t.role == PRINCIPAL and t.status == "VALIDATED"]
+        return seats[0].person if seats else None
+
+    def managers(self, place: Place, *roles: str) -> list[Person]:
+        """The managers who can act there now."""
+        wanted = roles or (PRINCIPAL, SECONDARY)
+        ties = [t for t in self.ties if t.place is place and t.role in wanted and self.holds(t)]
+        return [t.person for t in ties if t.person.state == "ACTIVE"]
+
+    def eligible(self, person: Person | None, place: Place) -> bool:
+        """May this person take the seat there?"""
+        return person is not None and person.state == "ACTIVE" and self.holds(self.tie(person, place))
+
+    def sees(self, actor: Person, tie: Tie) -> bool:
+        return tie.person is actor or actor.support or self.role(actor, tie.place) in {PRINCIPAL, SECONDARY}
+
+    def manages(self, actor: Person, tie: Tie) -> bool:
+        role = self.role(actor, tie.place)
+        return (role == PRINCIPAL and tie.role != PRINCIPAL) or (role == SECONDARY and tie.role == SIMPLE)
+
+    def dates_fit(self, start: date, end: date | None) -> bool:
+        return end is None or (end >= start and end >= self.today)
+
+    # ------------------------------------------------------------------ requests
+    def request(self, actor: Person, place: Place, start: date, end: date | None, confirmed: bool) -> Foretold:
+        if actor.state != "ACTIVE" or not place.active or not self.dates_fit(start, end):
+            return REFUSED
+        if (place.public and not confirmed) or not self._make_room(actor, place):
+            return REFUSED
+        self.ties.append(Tie(actor, place, start, end))
+        return [("attachment_requested", manager.login) for manager in self.managers(place)]
+
+    def validate(self, actor: Person, tie: Tie, start: date | None, end: date | None) -> Foretold:
+        start, end = start or tie.start, end or tie.end
+        if not self._decides(actor, tie) or not tie.place.active or not self.dates_fit(start, end):
+            return REFUSED
+        if tie.person.state not in {"ACTIVE", "PENDING_ACTIVATION"}:
+            return REFUSED
+        tie.status, tie.start, tie.end = "VALIDATED", start, end
+        return self._told("attachment_validated", tie)
+
+    def refuse(self, actor: Person, tie: Tie, reason: str) -> Foretold:
+        if not self._decides(actor, tie) or not reason:
+            return REFUSED
+        tie.status = "REFUSED"
+        return self._told("attachment_refused", tie)
+
+    def withdraw(self, actor: Person, tie: Tie) -> Foretold:
+        if actor.state != "ACTIVE" or tie.person is not actor or tie.status != "PENDING":
+            return REFUSED
+        tie.status = "REMOVED"
+        return []
+
+    # ------------------------------------------------------------------ attachments
+    def deactivate(self, actor: Person, tie: Tie) -> Foretold:
+        if not self._manages_other(actor, tie) or self.read(tie) != "VALIDATED":
+            return REFUSED
+        tie.status = "DEACTIVATED"
+        return self._told("attachment_deactivated", tie)
+
+    def reactivate(self, actor: Person, tie: Tie) -> Foretold:
+        if not self._manages_other(actor, tie) or tie.status != "DEACTIVATED" or self.ended(tie) or not tie.place.active:
+            return REFUSED
+        tie.status = "VALIDATED"
+        return self._told("attachment_reactivated", tie)
+
+    def remove(self, actor: Person, tie: Tie, successor: Person | None) -> Foretold:
+        if actor.state != "ACTIVE":
+            return REFUSED
+        if tie.person is actor and tie.role == PRINCIPAL and tie.live:
+            return self._hand_over(tie, successor)
+        if self.read(tie) not in {"VALIDATED", "DEACTIVATED"}:
+            return REFUSED
+        if tie.person is not actor and not self._manages_other(actor, tie):
+            return REFUSED
+        tie.status = "REMOVED"
+        return [] if tie.person is actor else self._told("attachment_removed", tie)
+
+    def give(
+        self, actor: Person, place: Place, login: str, role: str, start: date, end: date | None
+    ) -> Foretold:
+        mine = self.role(actor, place) if actor.state == "ACTIVE" else None
+        if role == PRINCIPAL or mine not in ({PRINCIPAL} if role == SECONDARY else {PRINCIPAL, SECONDARY}):
+            return REFUSED
+        person = self.by_login(login)
+        if person is None or person.state not in {"ACTIVE", "PENDING_ACTIVATION"}:
+            return REFUSED
+        if not place.active or not self.dates_fit(start, end):
+            return REFUSED
+        waiting = self.tie(person, place)
+        if waiting is None or waiting.status != "PENDING" or person is actor:
+            if not self._make_room(person, place):
+                return REFUSED
+            waiting = Tie(person, place, start)
+            self.ties.append(waiting)
+        waiting.status, waiting.role, waiting.start, waiting.end = "VALIDATED", role, start, end
+        return [("attached_by_manager", person.login)]
+
+    def update(self, actor: Person, tie: Tie, start: date | None, end: date | None, end_given: bool) -> Foretold:
+        own_seat = tie.person is actor and tie.role == PRINCIPAL
+        if actor.state != "ACTIVE" or not (own_seat or self._manages_other(actor, tie)):
+            return REFUSED
+        if self.read(tie) not in {"VALIDATED", "DEACTIVATED"}:
+            return REFUSED
+        new_start, new_end = start or tie.start, end if end_given else tie.end
+        if tie.role == PRINCIPAL and (new_end is not None or new_start > self.today):
+            return REFUSED  # the seat is held at every instant
+        if (start or end_given) and not self.dates_fit(new_start, new_end):
+            return REFUSED
+        if (new_start, new_end) == (tie.start, tie.end):
+            return UNCHANGED
+        tie.start, tie.end = new_start, new_end
+        return self._told("attachment_updated", tie)
+
+    # ------------------------------------------------------------------ seats
+    def change_role(self, actor: Person, tie: Tie, role: str) -> Foretold:
+        if role == PRINCIPAL or actor.state != "ACTIVE" or tie.person is actor or tie.role == PRINCIPAL:
+            return REFUSED
+        if self.role(actor, tie.place) != PRINCIPAL or self.read(tie) != "VALIDATED":
+            return REFUSED
+        if tie.role == role:
+            return UNCHANGED
+        tie.role = role
+        return self._told("role_changed", tie)
+
+    def transfer(self, actor: Person, place: Place, successor: Person) -> Foretold:
+        seat = self.tie(actor, place)
+        if actor.state != "ACTIVE" or seat is None or self.role(actor, place) != PRINCIPAL:
+            return REFUSED
+        return self._hand_over(seat, successor)
+
+    def appoint(self, actor: Person, place: Place, person: Person) -> Foretold:
+        holder = self.holder(place)
+        if not self._is_support(actor) or not place.active or person.state != "ACTIVE":
+            return REFUSED
+        if holder is not None and holder.state == "ACTIVE":
+            return REFUSED
+        former = self.tie(holder, place) if holder else None
+        if former is not None:
+            former.role = SIMPLE
+        self.seat(person, place)
+        told = [person, *self.managers(place, SECONDARY)]
+        return [("principal_manager_appointed", reader.login) for reader in told]
+
+    def seat(self, person: Person, place: Place) -> None:
+        """Put the person in the empty seat."""
+        tie = self.tie(person, place)
+        if tie is None:
+            tie = Tie(person, place, self.today)
+            self.ties.append(tie)
+        tie.role, tie.status, tie.end, tie.start = PRINCIPAL, "VALIDATED", None, min(tie.start, self.today)
+        place.managed = True
+
+    # ------------------------------------------------------------------ structures
+    def create(self, actor: Person, identifier: str) -> Foretold:
+        place = next((p for p in self.places if p.identifier == identifier), None)
+        if actor.state != "ACTIVE" or (place is not None and (place.managed or place.public or not place.active)):
+            return REFUSED
+        if place is None:
+            place = Place(identifier)
+            self.places.append(place)
+        self.seat(actor, place)
+        return []
+
+    def set_active(self, actor: Person, place: Place, active: bool) -> Foretold:
+        if actor.state != "ACTIVE" or self.role(actor, place) not in {PRINCIPAL, SECONDARY}:
+            return REFUSED
+        holder = self.holder(place)
+        if active and not place.active and (holder is None or holder.state not in {"ACTIVE", "SUSPENDED"}):
+            return REFUSED  # nobody would be its principal manager
+        if place.active == active:
+            return UNCHANGED
+        place.active = active
+        everyone = [t.person for t in self.ties if t.place is place and self.holds(t) and t.person.state == "ACTIVE"]
+        return [] if active else [("structure_ended", person.login) for person in everyone]
+
+    # ------------------------------------------------------------------ accounts
+    def by_login(self, login: str) -> Person | None:
+        return next((p for p in self.people if p.login == login.strip().casefold()), None)
+
+    def sign_up(self, login: str) -> Foretold:
+        person = self.by_login(login)
+        if not self._may_mail("ACTIVATION", login):
+            return UNCHANGED
+        if person is None:
+            self.people.append(Person(login.strip().casefold(), "PENDING_ACTIVATION"))
+        elif person.state == "ACTIVE":
+            return [("address_already_known", person.login)]
+        elif person.state != "PENDING_ACTIVATION":
+            return UNCHANGED
+        return [("account_activation", login.strip().casefold())]
+
+    def activate(self, person: Person | None) -> Foretold:
+        if person is None or person.state != "PENDING_ACTIVATION" or not self._good_link(person, "ACTIVATION"):
+            return REFUSED
+        person.state = "ACTIVE"
+        del person.links["ACTIVATION"]
+        return []
+
+    def sign_in(self, person: Person) -> Foretold:
+        return [] if person.state == "ACTIVE" else REFUSED
+
+    def leave(
+        self, actor: Person, confirmed: bool, for_all: Person | None, each: dict[Place, Person]
+    ) -> Foretold:
+        if actor.state != "ACTIVE" or not confirmed:
+            return REFUSED
+        seats = [t for t in self.ties if t.person is actor and t.role == PRINCIPAL and t.status == "VALIDATED"]
+        if any(place not in [seat.place for seat in seats] for place in each):
+            return REFUSED
+        handing = [(seat, each.get(seat.place, for_all)) for seat in seats if seat.place.active]
+        if any(to is actor or not self.eligible(to, seat.place) for seat, to in handing):
+            return REFUSED
+        mails = [mail for seat, to in handing for mail in self._hand_over(seat, to) if mail[1] != actor.login]
+        for tie in self.ties:
+            if tie.person is actor and tie.status == "PENDING":
+                tie.status = "REMOVED"
+        actor.state, actor.left_at, actor.links = "DEACTIVATED", self.now, {}
+        return [*mails, ("account_deactivated", actor.login)]
+
+    def ask_back(self, login: str) -> Foretold:
+        person = self.by_login(login)
+        if not self._may_mail("REACTIVATION", login) or person is None or self.state(person) != "DEACTIVATED":
+            return UNCHANGED
+        return [("reactivation_link", person.login)]
+
+    def come_back(self, person: Person) -> Foretold:
+        if self.state(person) != "DEACTIVATED" or not self._good_link(person, "REACTIVATION"):
+            return REFUSED
+        person.state, person.left_at, person.links = "ACTIVE", None, {}
+        return [("account_reactivated", person.login)]
+
+    def suspend(self, actor: Person, person: Person, reason: str) -> Foretold:
+        if not self._is_support(actor) or not reason or person.support:
+            return REFUSED
+        if self.state(person) in {"SUSPENDED", "CLOSED"}:
+            return REFUSED
+        told = [("account_suspended", person.login)] if person.state == "ACTIVE" else []
+        person.state, person.left_at, person.links = "SUSPENDED", None, {}
+        return told
+
+    def reopen(self, actor: Person, person: Person, reason: str) -> Foretold:
+        if not self._is_support(actor) or not reason or self.state(person) not in {"SUSPENDED", "CLOSED"}:
+            return REFUSED
+        if person.state == "SUSPENDED":
+            person.state = "ACTIVE" if person.password else "PENDING_ACTIVATION"
+            return []
+        person.left_at = self.now
+        return [("account_reopened", person.login)]
+
+    # ------------------------------------------------------------------ shared by the acts
+    def _is_support(self, actor: Person) -> bool:
+        return actor.state == "ACTIVE" and actor.support
+
+    def _decides(self, actor: Person, tie: Tie) -> bool:
+        manager = self.role(actor, tie.place) in {PRINCIPAL, SECONDARY}
+        return actor.state == "ACTIVE" and manager and tie.person is not actor and tie.status == "PENDING"
+
+    def _manages_other(self, actor: Person, tie: Tie) -> bool:
+        return actor.state == "ACTIVE" and tie.person is not actor and self.manages(actor, tie)
+
+    def _told(self, message: str, tie: Tie) -> Mails:
+        return [(message, tie.person.login)] if tie.person.state == "ACTIVE" else []
+
+    def _make_room(self, person: Person, place: Place) -> bool:
+        present = self.tie(person, place)
+        if present is None:
+            return True
+        if present.status == "PENDING" or not self.ended(present):
+            return False
+        present.status = "REMOVED"
+        return True
+
+    def _hand_over(self, seat: Tie, successor: Person | None) -> Foretold:
+        theirs = self.tie(successor, seat.place) if successor else None
+        if successor is seat.person or theirs is None or not self.eligible(successor, seat.place):
+            return REFUSED
+        seat.role, theirs.role, theirs.end = SIMPLE, PRINCIPAL, None
+        told = [seat.person, theirs.person, *self.managers(seat.place, SECONDARY)]
+        return [("principal_manager_transferred", reader.login) for reader in told]
+
+    def _good_link(self, person: Person, purpose: str) -> bool:
+        return purpose in person.links and self.now < person.links[purpose][1]
+
+    def _may_mail(self, purpose: str, login: str) -> bool:
+        key = (purpose, login.strip().casefold())
+        count, began = self._mailed.get(key, (0, self.now))
+        if self.now - began >= HOUR:
+            count, began = 0, self.now
+        if count >= MAILS_AN_HOUR:
+            return False
+        self._mailed[key] = (count + 1, began)
+        return True
