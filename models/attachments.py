@@ -332,11 +332,7 @@ ATTACHMENTS = Source(
         "requested_at": moment("a.requested_at"),
         "decided_at": moment("a.decided_at"),
     },
-    joins={
-        "u": "JOIN accounts u ON u.id = a.user_id",
-        "mine": "JOIN attachments mine ON mine.structure_id = a.structure_id",
-        "me": "JOIN accounts me ON me.id = mine.user_id",
-    },
+    joins={"u": "JOIN accounts u ON u.id = a.user_id"},
 )
 NEWEST_FIRST = Order(("id",), descending=True)
 OLDEST_FIRST = Order(("id",))

@@ -36,6 +36,8 @@ TABLES = (
 )
 POOL_SIZE = 10
 BUSY_MILLISECONDS = 10_000
+CONNECT_SECONDS = 5
+MIGRATION_LOCK = 7_283_293  # any number that no other program locks in the same database
 
 
 class Duplicate(Exception):
@@ -95,8 +97,33 @@ async def migrate(url: str) -> None:
         DatabaseAway: when the database can't be reached.
     """
     with _translated():
-        await migrations.migrate(config=configuration(url))
+        async with _alone(url):
+            await migrations.migrate(config=configuration(url))
     await Tortoise.close_connections()
+
+
+@asynccontextmanager
+async def _alone(url: str) -> AsyncIterator[None]:
+    """On PostgreSQL, hold the lock that lets one process migrate at a time; an SQLite file has one process to itself."""
+    if is_sqlite_url(url):
+        os.makedirs(os.path.dirname(url.removeprefix("sqlite://")) or ".", exist_ok=True)
+        yield
+        return
+    server = await asyncpg.connect(url, timeout=CONNECT_SECONDS)
+    try:
+        await server.execute(f"SELECT pg_advisory_lock({MIGRATION_LOCK})")
+        yield
+    finally:
+        await server.close()
+
+
+async def ping() -> None:
+    """Ask the connected database for an answer.
+
+    Raises:
+        DatabaseAway: when there is none.
+    """
+    await fetch("SELECT 1 AS answer", {})
 
 
 async def pending_migrations() -> list[str]:

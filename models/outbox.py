@@ -226,3 +226,16 @@ async def listed(states: Sequence[MailState] = (), *, limit: int = 50) -> list[M
 async def shown(mail_id: int) -> Mail | None:
     """One mail as it stands."""
     return await Mail.get_or_none(id=mail_id)
+
+
+async def waiting() -> tuple[int, datetime | None]:
+    """How many mails wait to be sent, and since when the oldest does.
+
+    Raises:
+        DatabaseAway: when the database can't be reached.
+    """
+    rows = await database.fetch(
+        "SELECT COUNT(*) AS number, MIN(created_at) AS since FROM outbox WHERE state = 'PENDING'", {}
+    )
+    since = rows[0]["since"]
+    return rows[0]["number"], datetime.fromisoformat(since) if isinstance(since, str) else since

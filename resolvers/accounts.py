@@ -33,7 +33,7 @@ LONGEST_REASON = 255
 async def sign_up(
     scope: Scope, *, login_email: str, first_name: str, last_name: str, language: profiles.Language, accept_terms: bool
 ) -> None:
-    """An account that waits for activation, and its mailed link; a known address answers the same, its owner gets a mail.
+    """An account that waits for activation, and its mailed link; a known address answers the same, its owner is told.
 
     Raises:
         DomainError: all that is wrong with the input at once.

@@ -25,7 +25,7 @@ class Record(Protocol):
     async def __call__(self, fact: Fact, *, by: int | None = None) -> None: ...
 
 
-def _utc_now() -> datetime:
+def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
@@ -38,7 +38,7 @@ class Office:
     """What every operation of a process shares: clock, randomness, the seal of mails, and who to wake after a commit."""
 
     sealer: Sealer
-    clock: Callable[[], datetime] = _utc_now
+    clock: Callable[[], datetime] = utc_now
     token: Callable[[], str] = _random_token
     time_zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("Europe/Paris"))
     session_idle: timedelta = timedelta(hours=12)

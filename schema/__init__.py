@@ -8,6 +8,7 @@ from graphql import GraphQLError
 from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
 
+from schema import arguments
 from schema import enums as enums
 from schema.accounts import AccountMutation, AccountQuery
 from schema.attachments import AttachmentMutation
@@ -27,6 +28,7 @@ class Schema(strawberry.Schema):
 
 
 schema = Schema(query=Query, mutation=Mutation, config=StrawberryConfig(auto_camel_case=True))
+arguments.complete(schema._schema)
 
 
 def sdl() -> str:

@@ -265,7 +265,7 @@ class AttachmentMutation:
 
     @mutation("End attachments for good; a principal manager's own is handed over to the successor named for the structure.")
     async def remove_attachments(
-        self, info: Info, ids: list[strawberry.ID], successions: list[SuccessionInput] | None = None
+        self, info: Info, ids: list[strawberry.ID], successions: list[SuccessionInput] | None = []  # noqa: B006 - the contract's default
     ) -> AttachmentsPayload:
         successors = _successors(successions or [])
         return results_of(info, [*ids], await attachments.remove(info.context.scope, _attachments(ids), successors))

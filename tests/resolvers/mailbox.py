@@ -24,7 +24,8 @@ Problem = tuple[type[DomainError], *tuple[str, ...]]
 
 async def token_of(office: Office, message: str) -> str:
     """The clear token of the newest mail of this kind."""
-    mail = await Mail.filter(message=message).order_by("-id").first().get()
+    mail = await Mail.filter(message=message).order_by("-id").first()
+    assert mail is not None
     read = payloads.decode(mail.message, mail.payload, sealer=office.sealer, bound_to=mail.message_id)
     assert isinstance(read, LinkMessage)
     return read.token.value

@@ -252,26 +252,40 @@ class World:
 
     # ------------------------------------------------------------------ structures
     def create(self, actor: Person, identifier: str) -> Foretold:
-        place = next((p for p in self.places if p.identifier == identifier), None)
-        if actor.state != "ACTIVE" or (place is not None and (place.managed or place.public or not place.active)):
+        place = self._identified(identifier)
+        if actor.state != "ACTIVE" or (place is not None and (place.managed or place.public)):
             return REFUSED
-        if place is None:
-            place = Place(identifier)
-            self.places.append(place)
-        self.seat(actor, place)
+        self._found(identifier, actor, public=False)
         return []
 
-    def set_active(self, actor: Person, place: Place, active: bool) -> Foretold:
-        if actor.state != "ACTIVE" or self.role(actor, place) not in {PRINCIPAL, SECONDARY}:
+    def register(self, actor: Person, identifier: str, principal: Person) -> Foretold:
+        place = self._identified(identifier)
+        if not self._is_support(actor) or (place is not None and place.managed) or principal.state != "ACTIVE":
             return REFUSED
-        holder = self.holder(place)
-        if active and not place.active and (holder is None or holder.state not in {"ACTIVE", "SUSPENDED"}):
-            return REFUSED  # nobody would be its principal manager
+        self._found(identifier, principal, public=True)
+        return [("structure_registered", principal.login)]
+
+    def turn(self, actor: Person, place: Place, active: bool) -> Foretold:
+        """End or revive the structure."""
+        role = self.role(actor, place) if actor.state == "ACTIVE" else None
+        if role not in {PRINCIPAL, SECONDARY} or (role == SECONDARY and place.active != active):
+            return REFUSED
         if place.active == active:
             return UNCHANGED
         place.active = active
-        everyone = [t.person for t in self.ties if t.place is place and self.holds(t) and t.person.state == "ACTIVE"]
-        return [] if active else [("structure_ended", person.login) for person in everyone]
+        others = [t.person for t in self.ties if t.place is place and self.holds(t) and t.person is not actor]
+        return [] if active else [("structure_ended", person.login) for person in others if person.state == "ACTIVE"]
+
+    def _identified(self, identifier: str) -> Place | None:
+        return next((p for p in self.places if p.identifier == identifier), None)
+
+    def _found(self, identifier: str, principal: Person, *, public: bool) -> None:
+        place = self._identified(identifier)
+        if place is None:
+            place = Place(identifier)
+            self.places.append(place)
+        place.public, place.active = public, True
+        self.seat(principal, place)
 
     # ------------------------------------------------------------------ accounts
     def by_login(self, login: str) -> Person | None:

@@ -1,0 +1,208 @@
+"""The ASGI application: everything below put together from one settings object, opened and closed with the server."""
+
+import asyncio
+import importlib.util
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+from strawberry.http import GraphQLHTTPResponse
+from strawberry.types import ExecutionResult
+
+from graph import acts, graphiql, health, keys, layouts, mails, pages, starting, workers
+from graph.authentication import Authentication
+from graph.bodies import Bodies
+from graph.endpoint import Endpoint
+from graph.limits import Gate, Limits
+from graph.metrics import Metrics
+from graph.origins import Trusted
+from graph.settings import Settings, SettingsRefused
+from graph.traffic import Traffic
+from mailer.seals import Sealer
+from models import database
+from models.accounts import Language
+from models.errors import DatabaseAway
+from resolvers import scope as scopes
+from resolvers.scope import Office
+
+
+def refuse_strange_schema() -> None:
+    """Make sure that `schema` is the package beside `graph`: PyPI has another of that name, which would replace it.
+
+    Raises:
+        SettingsRefused: when it isn't.
+    """
+    found = importlib.util.find_spec("schema")
+    beside = Path(__file__).parent.parent / "schema" / "__init__.py"
+    if found is None or found.origin is None or Path(found.origin).resolve() != beside.resolve():
+        raise SettingsRefused(
+            "The package `schema` that Python finds isn't rattache's: install rattache in an environment of its own."
+        )
+
+
+def office_of(settings: Settings, clock: Callable[[], datetime] | None = None, bell: workers.Bell | None = None) -> Office:
+    """What all operations of this process share.
+
+    Raises:
+        SettingsRefused: when no application key can be kept.
+    """
+    return Office(
+        sealer=Sealer(keys.application_key(settings), settings.mail_domain),
+        clock=clock or scopes.utc_now,
+        time_zone=settings.zone,
+        session_idle=settings.session_idle,
+        wake=bell.ring if bell else lambda: None,
+    )
+
+
+@dataclass
+class Running:
+    """What the server holds while it runs: the database, once it is there, and its courier."""
+
+    settings: Settings
+    office: Office
+    bell: workers.Bell
+    sends: bool
+    prepare: Callable[[Office], Any] | None = None
+    is_open: bool = False
+    _tasks: list[asyncio.Task[None]] = field(default_factory=list)
+    _courier: workers.Courier | None = None
+
+    def ready(self) -> None:
+        """Let pass once the database is open.
+
+        Raises:
+            DatabaseAway: until then.
+        """
+        if not self.is_open:
+            raise DatabaseAway("the database isn't open yet")
+
+    async def start(self) -> None:
+        """Open the database; while it is away, the server answers without it and goes on trying."""
+        self.bell.hang()
+        try:
+            await starting.open_database(self.settings.database, migrate=True)
+        except DatabaseAway as away:
+            starting.log.warning("database_away", reason=str(away))
+            self._tasks.append(asyncio.create_task(self._open_later()))
+        else:
+            await self._opened()
+
+    async def stop(self) -> None:
+        """Let the courier finish the mail in hand, and give everything back."""
+        if self._courier is not None:
+            self._courier.stop()
+        else:
+            for task in self._tasks:
+                task.cancel()
+        for task in self._tasks:
+            with suppress(asyncio.CancelledError):
+                await task
+        if self.is_open:
+            self.is_open = False
+            await database.close()
+
+    async def _open_later(self) -> None:
+        await starting.opened(self.settings.database, migrate=True)
+        await self._opened()
+
+    async def _opened(self) -> None:
+        if self.prepare is not None:
+            await self.prepare(self.office)
+        if self.sends:
+            self._courier = workers.courier(self.settings, self.office.sealer)
+            self._tasks.append(asyncio.create_task(self._courier.run(self.bell.wake, self.office.clock)))
+        self.is_open = True
+
+
+class MeasuredEndpoint(Endpoint):
+    """The endpoint, which leaves word of each operation's outcome for the measures."""
+
+    async def process_result(self, request: Request, result: ExecutionResult) -> GraphQLHTTPResponse:
+        """The response map."""
+        codes = [str((error.extensions or {}).get("code", "INTERNAL")) for error in result.errors or ()]
+        request.state.outcome = codes[0] if codes else "ok"
+        return await super().process_result(request, result)
+
+
+def create_app(
+    settings: Settings,
+    *,
+    clock: Callable[[], datetime] | None = None,
+    sends: bool = True,
+    on_loopback: bool = True,
+    prepare: Callable[[Office], Any] | None = None,
+) -> Starlette:
+    """The server's application; `sends` runs a courier in it, `prepare` is awaited once the database is open.
+
+    Raises:
+        SettingsRefused: when what is installed or set can't serve.
+    """
+    refuse_strange_schema()
+    bell = workers.Bell()
+    running = Running(settings, office_of(settings, clock, bell), bell, sends, prepare)
+    metrics = Metrics()
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        await running.start()
+        try:
+            yield
+        finally:
+            await running.stop()
+
+    middleware = [Middleware(Traffic, metrics=metrics, encrypted=settings.public_url.startswith("https://"))]
+    if settings.allowed_origins:
+        middleware.append(_cors(settings))
+    return Starlette(routes=routes(settings, running, metrics, on_loopback), middleware=middleware, lifespan=lifespan)
+
+
+def routes(settings: Settings, running: Running, metrics: Metrics, on_loopback: bool) -> list[BaseRoute]:
+    """Every address the server answers at."""
+    from schema import schema, sdl  # noqa: PLC0415 - only once `refuse_strange_schema` has looked
+    from schema.wording import explain  # noqa: PLC0415
+
+    trusted = Trusted(settings.public_url, settings.allowed_origins)
+    limits = Limits(settings.rate_limits, settings.redis_url)
+    entrance = Authentication(running.office, trusted, limits, secure=not settings.is_local, ready=running.ready)
+    endpoint = MeasuredEndpoint(
+        schema,
+        build_context=entrance.context,
+        explain=explain,
+        default_language=Language.FR,
+        page=graphiql.page if settings.graphiql else None,
+        introspection=settings.introspection,
+    )
+    graphql = Gate(Bodies(endpoint), limits)
+    shows_mails = settings.smtp is None and on_loopback
+    sign_in_url = settings.account_app_url or ("/graphql" if settings.graphiql else None)
+    return [
+        Route("/graphql", endpoint=graphql),
+        WebSocketRoute("/graphql", endpoint=graphql),
+        *pages.routes(acts.factory(entrance), explain, trusted=trusted, sign_in_url=sign_in_url),
+        *pages.home_routes(sdl=sdl(), graphiql=settings.graphiql, mails=shows_mails),
+        *layouts.routes(),
+        *(graphiql.routes() if settings.graphiql else []),
+        *(mails.routes(settings.mails) if shows_mails else []),
+        *health.routes(metrics, running.ready, running.office.clock),
+    ]
+
+
+def _cors(settings: Settings) -> Middleware:
+    return Middleware(
+        CORSMiddleware,
+        allow_origins=list(settings.allowed_origins),
+        allow_methods=["GET", "POST"],
+        allow_headers=["authorization", "content-type", "graphql-require-preflight", "apollo-require-preflight"],
+        allow_credentials=True,
+        expose_headers=["retry-after", "x-request-id"],
+        max_age=600,
+    )

@@ -1,0 +1,40 @@
+"""What watches the server may ask: is it alive, can it serve, how is it doing."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from graph.metrics import Metrics
+from models import database, outbox
+from models.errors import DatabaseAway
+
+NEVER_KEPT = {"Cache-Control": "no-store"}
+
+
+def routes(metrics: Metrics, ready: Callable[[], None], clock: Callable[[], datetime]) -> list[BaseRoute]:
+    """`/healthz`, `/readyz` and `/metrics`; `ready` raises DatabaseAway until the database is open and migrated."""
+
+    async def alive(_: Request) -> Response:
+        return PlainTextResponse("ok\n", headers=NEVER_KEPT)
+
+    async def able(_: Request) -> Response:
+        try:
+            ready()
+            await database.ping()
+        except DatabaseAway:
+            return JSONResponse({"database": "away"}, 503, NEVER_KEPT | {"Retry-After": "5"})
+        return JSONResponse({"database": "ok"}, headers=NEVER_KEPT)
+
+    async def measures(_: Request) -> Response:
+        try:
+            ready()
+            metrics.outbox(*await outbox.waiting(), clock())
+        except DatabaseAway:
+            metrics.outbox_unknown()
+        return Response(metrics.text(), headers=NEVER_KEPT, media_type=CONTENT_TYPE_LATEST)
+
+    return [Route("/healthz", alive), Route("/readyz", able), Route("/metrics", measures)]

@@ -1,0 +1,46 @@
+"""What the server measures of itself, for Prometheus: a fixed set of labels, whatever clients send."""
+
+from datetime import datetime
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+PLACES = ("graphql", "account", "mails", "static", "healthz", "readyz", "metrics")
+
+
+class Metrics:
+    """The measures of one process."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.seconds = Histogram(
+            "rattache_request_seconds", "Time to answer a request.", ["place", "status"], registry=self.registry
+        )
+        self.operations = Counter(
+            "rattache_operations", "GraphQL operations by outcome: ok, or the code of the first error.", ["outcome"],
+            registry=self.registry,
+        )  # fmt: skip
+        self.unsent = Gauge("rattache_outbox_unsent", "Mails that wait to be sent.", registry=self.registry)
+        self.oldest = Gauge(
+            "rattache_outbox_oldest_seconds", "How long the oldest of them has waited.", registry=self.registry
+        )
+
+    def observe(self, path: str, status: int, outcome: str, seconds: float) -> None:
+        """Count one answered request; `outcome` is empty unless it was a GraphQL operation."""
+        place = path.split("/", 2)[1] if path.startswith("/") else ""
+        self.seconds.labels(place if place in PLACES else "other", f"{status // 100}xx").observe(seconds)
+        if outcome:
+            self.operations.labels(outcome).inc()
+
+    def outbox(self, number: int, since: datetime | None, now: datetime) -> None:
+        """Note how many mails wait, and since when."""
+        self.unsent.set(number)
+        self.oldest.set(max(0.0, (now - since).total_seconds()) if since else 0.0)
+
+    def outbox_unknown(self) -> None:
+        """Show no number of mails rather than an old one."""
+        self.unsent.set(float("nan"))
+        self.oldest.set(float("nan"))
+
+    def text(self) -> bytes:
+        """All measures in Prometheus' text format."""
+        return generate_latest(self.registry)

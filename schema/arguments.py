@@ -1,0 +1,40 @@
+"""Arguments as clients read them: described by their name, and optional without a null that says so twice."""
+
+from graphql import GraphQLInputObjectType, GraphQLObjectType, GraphQLSchema, Undefined
+
+DESCRIPTIONS = {
+    "input": "What the act takes.",
+    "filter": "What the list is narrowed to.",
+    "token": "The token of the mailed link.",
+    "loginEmail": "A login e-mail, whether it has an account or not.",
+    "id": "The global id.",
+    "ids": "The global ids, at most 100; each gets its own answer, in order.",
+    "userId": "The person.",
+    "structureId": "The structure.",
+    "successorId": "The user who takes the seat.",
+    "successions": "Who takes over each structure of which the person is principal manager.",
+    "spaces": "The spaces.",
+    "role": "The new role.",
+    "reason": "Why, at most 255 characters.",
+    "search": "What is searched for: in names, e-mails and addresses for people; by the criteria for structures.",
+    "identifier": "The identifier and its kind.",
+}
+
+
+def complete(schema: GraphQLSchema) -> None:
+    """Give every argument without a description of its own the one of its name, and take away defaults of null.
+
+    Raises:
+        KeyError: when there is none for the name.
+    """
+    for kind in schema.type_map.values():
+        if isinstance(kind, GraphQLInputObjectType):
+            for given in kind.fields.values():
+                if given.default_value is None:
+                    given.default_value = Undefined
+        if isinstance(kind, GraphQLObjectType) and not kind.name.startswith("__"):
+            for field in kind.fields.values():
+                for name, argument in field.args.items():
+                    argument.description = argument.description or DESCRIPTIONS[name]
+                    if argument.default_value is None:
+                        argument.default_value = Undefined

@@ -1,0 +1,394 @@
+"""Random acts of random people, thousands of them: the program and a small oracle must agree after every one.
+
+After each act: the oracle foretold whether it was accepted and which mails went out; a refusal left no event and no mail;
+a change left at least one event, of the right actor; the tables hold what the oracle holds; `invariants.check` passes.
+"""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Iterator
+from datetime import date, timedelta
+from itertools import count
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+
+from mailer.seals import Sealer
+from models import database
+from models.accounts import Account, Language
+from models.actors import Actor, PlatformRole
+from models.attachments import Attachment, Role
+from models.errors import DomainError, RateLimited, Unauthenticated
+from models.events import Event
+from models.identifiers import IdentifierType
+from models.outbox import Mail
+from models.structures import Structure, StructureKind, StructureStatus
+from resolvers import accounts, attachments, deactivations, requests, seats, sessions, structures
+from resolvers.attachments import Change, Gift
+from resolvers.deactivations import Succession
+from resolvers.requests import NewRequest, Validation
+from resolvers.scope import Office, Scope
+from resolvers.structures import Particulars
+from resolvers.targets import Outcome
+from tests import factories, invariants
+from tests.conftest import Clock
+from tests.resolvers.oracle import LINK_LIFE, REFUSED, UNCHANGED, Foretold, Person, Place, Tie, World
+
+EXAMPLES = int(os.environ.get("MACHINE_EXAMPLES", "40"))
+STEPS = int(os.environ.get("MACHINE_STEPS", "60"))
+IDENTIFIERS = ["NEW-1", "NEW-2", "IMPORTED-PRIVATE", "IMPORTED-PUBLIC"]
+ADDRESS = {"line1": "1 rue des Essais", "postcode": "75001", "city": "Paris", "country": "FR"}
+MOST_PEOPLE = 9
+# Children before parents, as foreign keys want it.
+TABLES = (
+    "outbox events attachment_services space_subscriptions open_spaces services attachments one_time_tokens sessions"
+    " former_passwords brakes structures accounts"
+).split()
+
+someone = st.integers(0, MOST_PEOPLE - 1)
+somewhere = st.integers(0, len(IDENTIFIERS) + 1)
+some_tie = st.integers(0, 30)
+# Whose act it is: often the manager's, or the person's whose attachment it is, else it would mostly be refused.
+by = st.sampled_from(["holder", "holder", "owner", "anyone"])
+days = st.one_of(st.none(), st.integers(-3, 3), st.sampled_from([30, 400]))
+
+
+class Machine(RuleBasedStateMachine):
+    """The rules; every one ends in `act`."""
+
+    def __init__(self, loop: asyncio.Runner) -> None:
+        super().__init__()
+        self.run_ = loop.run
+        self.clock = Clock()
+        self.issued: list[str] = []
+        numbers = count()
+        self.office = Office(
+            sealer=Sealer("a secret key for tests only", "rattache.example"),
+            clock=self.clock,
+            token=lambda: self.issued.append(f"token-{next(numbers)}") or self.issued[-1],
+        )
+        self.world = World(self.clock.now)
+        self.passwords = (f"Some-Lamp-{number}-Burns!" for number in count(1000))
+
+    @initialize()
+    def populate(self) -> None:
+        self.run_(self._populate())
+
+    async def _populate(self) -> None:
+        for table in TABLES:
+            await database.fetch(f"DELETE FROM {table}", {})
+        for name in ("ada", "ben", "cleo", "dan", "eve"):
+            account = await factories.person(login_email=f"{name}@people.example", first_name=name)
+            self.world.people.append(Person(account.login_email, id=account.id, password=factories.PASSWORD))
+        login = "support@people.example"
+        account = await factories.person(login_email=login, platform_role=PlatformRole.SUPPORT)
+        self.world.people.append(Person(login, support=True, id=account.id, password=factories.PASSWORD))
+        for identifier in ("IMPORTED-PRIVATE", "IMPORTED-PUBLIC"):
+            public = identifier.endswith("PUBLIC")
+            kind = StructureKind.PUBLIC if public else StructureKind.PRIVATE
+            made = await factories.structure(identifier=identifier, kind=kind)
+            self.world.places.append(Place(identifier, public, id=made.id))
+        for founder, identifier in ((0, "FIRST"), (1, "SECOND")):
+            scope = self._scope(self.world.people[founder])
+            assert self.world.create(self.world.people[founder], identifier) == []
+            await structures.create(scope, self._particulars(identifier))
+        await self._agree()
+
+    # ------------------------------------------------------------------ who and what an act is about
+    def person(self, number: int) -> Person:
+        return self.world.people[number % len(self.world.people)]
+
+    def place(self, number: int) -> Place:
+        return self.world.places[number % len(self.world.places)]
+
+    def tie(self, number: int) -> Tie:
+        """Mostly a live attachment: those that are over can only be refused."""
+        live = [tie for tie in self.world.ties if tie.live]
+        ties = live if number % 5 else self.world.ties
+        return ties[number % len(ties)]
+
+    def actor(self, kind: str, number: int, place: Place, owner: Person | None = None) -> Person:
+        holder = self.world.holder(place)
+        if kind == "holder" and holder is not None:
+            return holder
+        return owner if kind == "owner" and owner is not None else self.person(number)
+
+    def day(self, offset: int | None) -> date | None:
+        return None if offset is None else self.world.today + timedelta(days=offset)
+
+    def _scope(self, person: Person | None = None) -> Scope:
+        """As the endpoint makes it: only an active account has a session."""
+        signed_in = person is not None and person.state == "ACTIVE"
+        role = PlatformRole.SUPPORT if person and person.support else None
+        return Scope(self.office, Actor(person.id, 0, role) if person and signed_in else None, Language.EN)
+
+    def _particulars(self, identifier: str) -> Particulars:
+        return Particulars(IdentifierType.OTHER, identifier, ADDRESS, name=f"Structure {identifier}")
+
+    # ------------------------------------------------------------------ one act, compared
+    def act(self, by: Person | None, foretold: Foretold, call: Callable[[], Awaitable[object]]) -> None:
+        """Do it and compare: with what the oracle foretold, and with what it holds now."""
+        self.run_(self._act(by, foretold, call))
+
+    async def _act(self, by: Person | None, foretold: Foretold, call: Callable[[], Awaitable[object]]) -> None:
+        events, mails = await factories.traces()
+        answer = await _answer(call)
+        new_events = await Event.all().order_by("id").offset(events)
+        new_mails = sorted((mail.message, mail.address) for mail in await Mail.all().order_by("id").offset(mails))
+        if foretold in (REFUSED, UNCHANGED):
+            assert isinstance(answer, Exception) == (foretold == REFUSED), f"{foretold} was foretold: {answer!r}"
+            assert new_events == [], [event.type for event in new_events]
+            assert new_mails == []
+        else:
+            assert not isinstance(answer, Exception), f"mails {foretold} were foretold: {answer!r}"
+            assert new_mails == sorted(foretold), [event.type for event in new_events]
+            silent = {message for message, _ in new_mails} <= {"address_already_known", "account_activation"}
+            assert new_events or (new_mails and silent), "a change with no event"
+        await self._learn_ids()
+        actor = by.id if by else None
+        assert {event.actor_id for event in new_events} <= {actor}, [(e.type, e.actor_id) for e in new_events]
+        await self._agree()
+        await invariants.check(self.clock.now)
+        self.clock.advance(seconds=1)
+        self.world.now = self.clock.now
+
+    async def _learn_ids(self) -> None:
+        for account in await Account.all():
+            person = self.world.by_login(account.login_key)
+            assert person is not None, f"{account.login_key} came from nowhere"
+            person.id = account.id
+
+    async def _agree(self) -> None:
+        """The tables hold what the oracle holds."""
+        world = self.world
+        accounts_ = {row.id: (row.login_key, str(row.state), row.deactivated_at) for row in await Account.all()}
+        assert accounts_ == {p.id: (p.login, p.state, p.left_at) for p in world.people}
+        rows = await Structure.all().order_by("id")
+        found = {row.identifier: (row.is_public, row.is_active, row.managed) for row in rows}
+        assert found == {p.identifier: (p.public, p.active, p.managed) for p in world.places}
+        ids = {row.identifier: row.id for row in rows}
+        for place in world.places:
+            place.id = ids[place.identifier]
+        held = await Attachment.all().order_by("id")
+        assert [
+            (row.user_id, row.structure_id, str(row.role), str(row.status), row.valid_from, row.valid_until)
+            for row in held
+        ] == [(t.person.id, t.place.id, t.role, t.status, t.start, t.end) for t in world.ties]
+        for row, tie in zip(held, world.ties, strict=True):
+            tie.id = row.id
+
+    # ------------------------------------------------------------------ time
+    @rule(span=st.sampled_from([{"minutes": 59}, {"hours": 2}, {"hours": 20}, {"days": 1}, {"days": 3}, {"days": 61}]))
+    def time_passes(self, span: dict[str, int]) -> None:
+        self.clock.advance(**span)
+        self.world.now = self.clock.now
+        self.run_(invariants.check(self.clock.now))
+
+    # ------------------------------------------------------------------ requests
+    @rule(who=someone, where=somewhere, start=days, end=days, confirmed=st.booleans())
+    def somebody_asks_to_be_attached(
+        self, who: int, where: int, start: int | None, end: int | None, confirmed: bool
+    ) -> None:
+        actor, place = self.person(who), self.place(where)
+        first, last = self.day(start or 0) or self.world.today, self.day(end)
+        asked = NewRequest(place.id, first, last, confirm_public=confirmed)
+        foretold = self.world.request(actor, place, first, last, confirmed)
+        self.act(actor, foretold, lambda: requests.request(self._scope(actor), [asked]))
+
+    @rule(number=some_tie, kind=by, who=someone, start=days, end=days)
+    def somebody_validates(self, number: int, kind: str, who: int, start: int | None, end: int | None) -> None:
+        tie = self.tie(number)
+        actor = self.actor(kind, who, tie.place, tie.person)
+        first, last = self.day(start), self.day(end)
+        given = Validation(tie.id, first, last, end_given=last is not None)
+        foretold = self.world.validate(actor, tie, first, last)
+        self.act(actor, foretold, lambda: requests.validate(self._scope(actor), [given]))
+
+    @rule(number=some_tie, kind=by, who=someone, reason=st.sampled_from(["not known here", "no", " "]))
+    def somebody_refuses(self, number: int, kind: str, who: int, reason: str) -> None:
+        tie = self.tie(number)
+        actor = self.actor(kind, who, tie.place, tie.person)
+        foretold = self.world.refuse(actor, tie, reason.strip())
+        self.act(actor, foretold, lambda: requests.refuse(self._scope(actor), [tie.id], reason))
+
+    @rule(number=some_tie, kind=by, who=someone)
+    def somebody_withdraws(self, number: int, kind: str, who: int) -> None:
+        tie = self.tie(number)
+        actor = self.actor(kind, who, tie.place, tie.person)
+        foretold = self.world.withdraw(actor, tie)
+        self.act(actor, foretold, lambda: requests.withdraw(self._scope(actor), [tie.id]))
+
+    # ------------------------------------------------------------------ attachments
+    @rule(number=some_tie, kind=by, who=someone)
+    def somebody_deactivates_an_attachment(self, number: int, kind: str, who: int) -> None:
+        tie = self.tie(number)
+        actor = self.actor(kind, who, tie.place, tie.person)
+        foretold = self.world.deactivate(actor, tie)
+        self.act(actor, foretold, lambda: attachments.deactivate(self._scope(actor), [tie.id], None))
+
+    @rule(number=some_tie, kind=by, who=someone)
+    def somebody_reactivates_an_attachment(self, number: int, kind: str, who: int) -> None:
+        tie = self.tie(number)
+        actor = self.actor(kind, who, tie.place, tie.person)
+        foretold = self.world.reactivate(actor, tie)
+        self.act(actor, foretold, lambda: attachments.reactivate(self._scope(actor), [tie.id]))
+
+    @rule(number=some_tie, kind=by, who=someone, successor=st.one_of(st.none(), someone))
+    def somebody_removes(self, number: int, kind: str, who: int, successor: int | None) -> None:
+        tie = self.tie(number)
+        actor = self.actor(kind, who, tie.place, tie.person)
+        to = None if successor is None else self.person(successor)
+        named = {} if to is None else {tie.place.id: (to.id, 0)}
+        foretold = self.world.remove(actor, tie, to)
+        self.act(actor, foretold, lambda: attachments.remove(self._scope(actor), [tie.id], named))
+
+    @rule(where=somewhere, kind=by, who=someone, to=someone, role=st.sampled_from(Role), start=days, end=days)
+    def somebody_attaches_a_user(
+        self, where: int, kind: str, who: int, to: int, role: Role, start: int | None, end: int | None
+    ) -> None:
+        place = self.place(where)
+        actor, login = self.actor(kind, who, place), self.person(to).login.upper()
+        first, last = self.day(start or 0) or self.world.today, self.day(end)
+        gift = Gift(place.id, login, role, first, last)
+        foretold = self.world.give(actor, place, login, role, first, last)
+        self.act(actor, foretold, lambda: attachments.give(self._scope(actor), gift))
+
+    @rule(number=some_tie, kind=by, who=someone, start=days, end=days, end_given=st.booleans())
+    def somebody_moves_dates(
+        self, number: int, kind: str, who: int, start: int | None, end: int | None, end_given: bool
+    ) -> None:
+        tie = self.tie(number)
+        actor = self.actor(kind, who, tie.place, tie.person)
+        first, last = self.day(start), self.day(end) if end_given else None
+        change = Change(first, last, end_given)
+        foretold = self.world.update(actor, tie, first, last, end_given)
+        self.act(actor, foretold, lambda: attachments.update(self._scope(actor), tie.id, change))
+
+    # ------------------------------------------------------------------ seats
+    @rule(number=some_tie, kind=by, who=someone, role=st.sampled_from(Role))
+    def somebody_changes_a_role(self, number: int, kind: str, who: int, role: Role) -> None:
+        tie = self.tie(number)
+        actor = self.actor(kind, who, tie.place, tie.person)
+        foretold = self.world.change_role(actor, tie, role)
+        self.act(actor, foretold, lambda: seats.change_role(self._scope(actor), tie.id, role))
+
+    @rule(number=some_tie, kind=by, who=someone)
+    def somebody_hands_over(self, number: int, kind: str, who: int) -> None:
+        tie = self.tie(number)
+        actor = self.actor(kind, who, tie.place)
+        foretold = self.world.transfer(actor, tie.place, tie.person)
+        self.act(actor, foretold, lambda: seats.transfer(self._scope(actor), tie.place.id, tie.person.id))
+
+    @rule(where=somewhere, who=st.one_of(st.just(5), someone), to=someone)
+    def support_appoints(self, where: int, who: int, to: int) -> None:
+        actor, place, person = self.person(who), self.place(where), self.person(to)
+        foretold = self.world.appoint(actor, place, person)
+        call = lambda: seats.appoint(self._scope(actor), place.id, person.id, "nobody can act")  # noqa: E731
+        self.act(actor, foretold, call)
+
+    # ------------------------------------------------------------------ structures
+    @rule(who=someone, identifier=st.sampled_from(IDENTIFIERS))
+    def somebody_creates_a_structure(self, who: int, identifier: str) -> None:
+        actor = self.person(who)
+        foretold = self.world.create(actor, identifier)
+        self.act(actor, foretold, lambda: structures.create(self._scope(actor), self._particulars(identifier)))
+
+    @rule(who=st.one_of(st.just(5), someone), to=someone, identifier=st.sampled_from(IDENTIFIERS))
+    def support_registers_a_public_structure(self, who: int, to: int, identifier: str) -> None:
+        actor, principal = self.person(who), self.person(to)
+        foretold = self.world.register(actor, identifier, principal)
+        given = self._particulars(identifier)
+        self.act(actor, foretold, lambda: structures.register_public(self._scope(actor), given, principal.id))
+
+    @rule(where=somewhere, kind=by, who=someone, active=st.booleans())
+    def somebody_ends_or_revives_a_structure(self, where: int, kind: str, who: int, active: bool) -> None:
+        place = self.place(where)
+        actor = self.actor(kind, who, place)
+        changes = {"status": StructureStatus.ACTIVE if active else StructureStatus.INACTIVE}
+        foretold = self.world.turn(actor, place, active)
+        self.act(actor, foretold, lambda: structures.update(self._scope(actor), place.id, changes))
+
+    # ------------------------------------------------------------------ accounts
+    @rule(name=st.sampled_from(["fay", "Gus", "hal", "ada"]))
+    def somebody_signs_up(self, name: str) -> None:
+        login = f"{name}@people.example"
+        foretold = self.world.sign_up(login)
+        person = self.world.by_login(login)
+        known = person is not None and person.id != 0
+        call = lambda: accounts.sign_up(  # noqa: E731
+            self._scope(), login_email=login, first_name=name, last_name="New", language=Language.FR, accept_terms=True
+        )
+        self.mailing_link(None if known else person, foretold, "ACTIVATION", person, call)
+
+    @rule(who=someone)
+    def somebody_activates(self, who: int) -> None:
+        waiting = [person for person in self.world.people if person.links.get("ACTIVATION")]
+        person = waiting[who % len(waiting)] if waiting else self.person(who)
+        token, password = person.links.get("ACTIVATION", ("unknown", None))[0], next(self.passwords)
+        foretold = self.world.activate(person)
+        if foretold != REFUSED:
+            person.password = password
+        call = lambda: accounts.activate(  # noqa: E731
+            self._scope(), token=token, password=password, secret_question="Which lamp?", secret_answer="the red one"
+        )
+        self.act(person, foretold, call)
+
+    @rule(who=someone)
+    def somebody_signs_in(self, who: int) -> None:
+        person = self.person(who)
+        foretold = self.world.sign_in(person)
+        password = person.password or "Never-Chosen-1!"
+        self.act(person, foretold, lambda: sessions.sign_in(self._scope(), person.login, password))
+
+    @rule(
+        who=someone, confirmed=st.sampled_from([True, True, True, False]), for_all=st.one_of(st.none(), someone),
+        each=st.dictionaries(somewhere, someone, max_size=2),
+    )  # fmt: skip
+    def somebody_leaves(self, who: int, confirmed: bool, for_all: int | None, each: dict[int, int]) -> None:
+        actor, to = self.person(who), None if for_all is None else self.person(for_all)
+        named = {self.place(where): self.person(successor) for where, successor in each.items()}
+        successions = [Succession(place.id, person.id) for place, person in named.items()]
+        foretold = self.world.leave(actor, confirmed, to, named)
+        call = lambda: deactivations.deactivate(  # noqa: E731
+            self._scope_before(actor), confirm=confirmed,
+            successor_for_all=to.id if to else None, successions=successions,
+        )  # fmt: skip
+        self.act(actor, foretold, call)
+
+    @rule(who=someone)
+    def somebody_asks_to_come_back(self, who: int) -> None:
+        gone = [person for person in self.world.people if person.state == "DEACTIVATED"]
+        person = gone[who % len(gone)] if gone and who % 4 else self.person(who)
+        foretold = self.world.ask_back(person.login)
+        call = lambda: deactivations.request_reactivation(self._scope(), person.login)  # noqa: E731
+        self.mailing_link(None, foretold, "REACTIVATION", person, call)
+
+    @rule(who=someone)
+    def somebody_comes_back(self, who: int) -> None:
+        waiting = [person for person in self.world.people if person.links.get("REACTIVATION")]
+        person = waiting[who % len(waiting)] if waiting else self.person(who)
+        token, password = person.links.get("REACTIVATION", ("unknown", None))[0], next(self.passwords)
+        foretold = self.world.come_back(person)
+        if foretold != REFUSED:
+            person.password = password
+        call = lambda: deactivations.reactivate(  # noqa: E731
+            self._scope(), token=token, password=password, secret_question="Which lamp?", secret_answer="the red one"
+        )
+        self.act(person, foretold, call)
+
+    @rule(who=st.one_of(st.just(5), someone), target=someone, reason=st.sampled_from(["reported", "reported", ""]))
+    def support_suspends(self, who: int, target: int, reason: str) -> None:
+        actor, person = self.person(who), self.person(target)
+        foretold = self.world.suspend(actor, person, reason)
+        self.act(actor, foretold, lambda: accounts.suspend(self._scope(actor), person.id, reason))
+
+    @rule(who=st.one_of(st.just(5), someone), target=someone, reason=st.sampled_from(["heard", "heard", ""]))
+    def support_reopens(self, who: int, target: int, reason: str) -> None:
+        shut = [person for person in self.world.people if person.state not in {"ACTIVE", "PENDING_ACTIVATION"}]
+        actor, person = self.person(who), shut[target % len(shut)] if shut else self.person(target)
+        foretold = self.world.reopen(actor, person, reason)
+        call = lambda: accounts.reopen(self._scope(actor), person.id, reason)  # noqa: E731
+        self.mailing_link(actor, foretold, "REACTIVATION", person, call)
