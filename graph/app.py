@@ -1,12 +1,10 @@
 """The ASGI application: everything below put together from one settings object, opened and closed with the server."""
 
 import asyncio
-import importlib.util
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
@@ -24,31 +22,22 @@ from graph.endpoint import Endpoint
 from graph.limits import Gate, Limits
 from graph.metrics import Metrics
 from graph.origins import Trusted
-from graph.settings import Settings, SettingsRefused
+from graph.settings import Settings
 from graph.traffic import Traffic
+from mailer.courier import Courier
 from mailer.seals import Sealer
 from models import database
 from models.accounts import Language
 from models.errors import DatabaseAway
 from resolvers import scope as scopes
 from resolvers.scope import Office
+from schema import schema, sdl
+from schema.wording import explain
 
 
-def refuse_strange_schema() -> None:
-    """Make sure that `schema` is the package beside `graph`: PyPI has another of that name, which would replace it.
-
-    Raises:
-        SettingsRefused: when it isn't.
-    """
-    found = importlib.util.find_spec("schema")
-    beside = Path(__file__).parent.parent / "schema" / "__init__.py"
-    if found is None or found.origin is None or Path(found.origin).resolve() != beside.resolve():
-        raise SettingsRefused(
-            "The package `schema` that Python finds isn't rattache's: install rattache in an environment of its own."
-        )
-
-
-def office_of(settings: Settings, clock: Callable[[], datetime] | None = None, bell: workers.Bell | None = None) -> Office:
+def office_of(
+    settings: Settings, clock: Callable[[], datetime] | None = None, bell: workers.Bell | None = None
+) -> Office:
     """What all operations of this process share.
 
     Raises:
@@ -74,7 +63,7 @@ class Running:
     prepare: Callable[[Office], Any] | None = None
     is_open: bool = False
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
-    _courier: workers.Courier | None = None
+    _courier: Courier | None = None
 
     def ready(self) -> None:
         """Let pass once the database is open.
@@ -144,9 +133,8 @@ def create_app(
     """The server's application; `sends` runs a courier in it, `prepare` is awaited once the database is open.
 
     Raises:
-        SettingsRefused: when what is installed or set can't serve.
+        SettingsRefused: when no application key can be kept.
     """
-    refuse_strange_schema()
     bell = workers.Bell()
     running = Running(settings, office_of(settings, clock, bell), bell, sends, prepare)
     metrics = Metrics()
@@ -167,9 +155,6 @@ def create_app(
 
 def routes(settings: Settings, running: Running, metrics: Metrics, on_loopback: bool) -> list[BaseRoute]:
     """Every address the server answers at."""
-    from schema import schema, sdl  # noqa: PLC0415 - only once `refuse_strange_schema` has looked
-    from schema.wording import explain  # noqa: PLC0415
-
     trusted = Trusted(settings.public_url, settings.allowed_origins)
     limits = Limits(settings.rate_limits, settings.redis_url)
     entrance = Authentication(running.office, trusted, limits, secure=not settings.is_local, ready=running.ready)

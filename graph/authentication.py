@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
@@ -62,11 +62,17 @@ class Authentication:
         )
 
     def _set_cookie(self, response: Response, token: str | None, expires_at: datetime | None) -> None:
-        if token is None:
+        if token is None or expires_at is None:
             response.delete_cookie(COOKIE, path="/", secure=self.secure, httponly=True, samesite="lax")
         else:
             response.set_cookie(
-                COOKIE, token, expires=expires_at, path="/", secure=self.secure, httponly=True, samesite="lax"
+                COOKIE,
+                token,
+                expires=expires_at.astimezone(UTC),
+                path="/",
+                secure=self.secure,
+                httponly=True,
+                samesite="lax",
             )
 
 

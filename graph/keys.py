@@ -38,5 +38,7 @@ def _kept(path: Path) -> str:
             draft.unlink()
     key = path.read_text(encoding="ascii").strip()
     if len(key) < LEAST_KEY:
-        raise SettingsRefused(f"The key in {path} is shorter than {LEAST_KEY} characters: remove the file or set SECRET_KEY.")
+        raise SettingsRefused(
+            f"The key in {path} is shorter than {LEAST_KEY} characters: remove the file or set SECRET_KEY."
+        )
     return key

@@ -91,8 +91,13 @@ async def _hit(limiter: SlidingWindowCounterRateLimiter, item: RateLimitItem, ke
 
 
 def _redis(url: str) -> Storage:
-    seconds = {"socket_connect_timeout": REDIS_SECONDS, "socket_timeout": REDIS_SECONDS}
-    return RedisStorage(f"async+{url}", implementation="redispy", key_prefix="rattache", **seconds)
+    return RedisStorage(
+        f"async+{url}",
+        implementation="redispy",
+        key_prefix="rattache",
+        socket_connect_timeout=REDIS_SECONDS,
+        socket_timeout=REDIS_SECONDS,
+    )
 
 
 class Gate:

@@ -58,6 +58,7 @@ class Settings(BaseSettings):
     time_zone: str = "Europe/Paris"
     log_format: Literal["console", "json"] = "console"
     session_idle: Span = timedelta(hours=12)
+    courier_lease: Span = timedelta(seconds=30)
     rate_limits: Switch = True
     graphiql: Switch = True
     introspection: Switch = True
@@ -137,6 +138,13 @@ class Settings(BaseSettings):
             raise ValueError("must be a minute (1m) or more")
         return value
 
+    @field_validator("courier_lease")
+    @classmethod
+    def _breath(cls, value: timedelta) -> timedelta:
+        if value < timedelta(seconds=1):
+            raise ValueError("must be a second (1s) or more")
+        return value
+
     @model_validator(mode="before")
     @classmethod
     def _lower(cls, values: dict[str, object]) -> dict[str, object]:
@@ -194,7 +202,9 @@ def read(**defaults: object) -> Settings:
         missing = {name: value for name, value in defaults.items() if name not in found.model_fields_set}
         return Settings(**missing) if missing else found  # type: ignore[arg-type]
     except ValidationError as error:
-        raise SettingsRefused(" ".join(_sentence(problem["loc"], problem["msg"]) for problem in error.errors())) from None
+        raise SettingsRefused(
+            " ".join(_sentence(problem["loc"], problem["msg"]) for problem in error.errors())
+        ) from None
 
 
 def _sentence(place: tuple[int | str, ...], message: str) -> str:

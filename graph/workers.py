@@ -40,7 +40,8 @@ class Bell:
 def courier(settings: Settings, sealer: Sealer) -> Courier:
     """The courier that the settings ask for."""
     transport = open_transport(settings.smtp, settings.mails)
-    return Courier(transport, letterhead(settings), sealer, owner=f"{socket.gethostname()}:{os.getpid()}")
+    owner = f"{socket.gethostname()}:{os.getpid()}"
+    return Courier(transport, letterhead(settings), sealer, owner=owner, lease=settings.courier_lease)
 
 
 def letterhead(settings: Settings) -> Letterhead:

@@ -65,7 +65,7 @@ ALLOWED_FROM: dict[DecisionAct, frozenset[AttachmentStatus]] = {
 class Attachment(Model):
     """One user's attachment to one structure. `status` is stored; `status_on` a day is what people read."""
 
-    id = fields.BigIntField(primary_key=True)
+    id: int = fields.BigIntField(primary_key=True)
     user: fields.ForeignKeyRelation[Account] = fields.ForeignKeyField(
         "models.Account", on_delete=fields.RESTRICT, related_name="attachments"
     )
@@ -208,7 +208,7 @@ class Attachment(Model):
 class AttachmentService(Model):
     """A service that an attachment entitles its user to."""
 
-    id = fields.BigIntField(primary_key=True)
+    id: int = fields.BigIntField(primary_key=True)
     attachment: fields.ForeignKeyRelation[Attachment] = fields.ForeignKeyField(
         "models.Attachment", on_delete=fields.CASCADE
     )
@@ -261,8 +261,7 @@ async def principals_of(structure_ids: list[int]) -> dict[int, int]:
 async def managers_of(structure_id: int, today: date) -> list[Attachment]:
     """The managers' attachments whose dates hold today, principal first, each with its account."""
     rows = Attachment.filter(structure_id=structure_id, role__in=MANAGERS, status=AttachmentStatus.VALIDATED)
-    valid = [row for row in await rows.prefetch_related("user").order_by("role", "id") if row.is_valid_on(today)]
-    return valid
+    return [row for row in await rows.prefetch_related("user").order_by("role", "id") if row.is_valid_on(today)]
 
 
 async def valid_in(structure_id: int, today: date) -> list[Attachment]:
@@ -272,10 +271,10 @@ async def valid_in(structure_id: int, today: date) -> list[Attachment]:
 
 
 async def roles_of(user_id: int, today: date) -> dict[int, Role]:
-    """The user's roles by structure, of the attachments whose dates hold today."""
+    """The user's roles by structure, of the attachments in effect today."""
     rows = await ATTACHMENTS.read(
         ["structure_id", "role"],
-        ["a.user_id = :user", "a.status = 'VALIDATED'", "a.valid_from <= :today", "a.valid_until IS NULL OR a.valid_until >= :today"],
+        ["a.user_id = :user", IN_EFFECT_SQL],
         {"user": user_id, "today": today},
     )
     return {row.structure_id: Role(row.role) for row in rows}
@@ -316,14 +315,10 @@ IN_EFFECT_SQL = (
     "(a.status = 'VALIDATED' AND a.valid_from <= :today AND (a.valid_until IS NULL OR a.valid_until >= :today)"
     " AND u.state = 'ACTIVE')"
 )
+_PLAIN = ("id", "user_id", "structure_id", "on_behalf_of_id", "role", "comment", "refusal_reason", "decided_by_id")
 ATTACHMENTS = Source(
     "attachments a",
-    columns={
-        name: Column(f"a.{name}")
-        for name in (
-            "id user_id structure_id on_behalf_of_id role comment refusal_reason decided_by_id"
-        ).split()
-    }
+    columns={name: Column(f"a.{name}") for name in _PLAIN}
     | {
         "status": Column(STATUS_SQL),
         "in_effect": flag(IN_EFFECT_SQL),

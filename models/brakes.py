@@ -4,6 +4,7 @@ import hashlib
 from datetime import datetime, timedelta
 
 from tortoise import fields
+from tortoise.expressions import F
 from tortoise.models import Model
 
 from models import database
@@ -58,6 +59,11 @@ async def take(key: str, now: datetime, *, most: int, per: timedelta) -> bool:
             return False
         await _count(brake, now)
         return True
+
+
+async def give_back(key: str) -> None:
+    """Uncount one that was taken: it turned out to be none of those that are limited."""
+    await Brake.filter(key=key, tries__gt=0).update(tries=F("tries") - 1)
 
 
 async def release(key: str) -> None:

@@ -48,7 +48,9 @@ def configuration(url: str) -> dict[str, Any]:
     """The Tortoise configuration for `sqlite://PATH` or `postgres://user:password@host:port/name`."""
     connection = expand_db_url(url)
     if is_sqlite_url(url):
-        connection["credentials"] |= {"busy_timeout": BUSY_MILLISECONDS, "synchronous": "FULL"}
+        connection["credentials"] = {
+            "busy_timeout": BUSY_MILLISECONDS, "synchronous": "FULL", **connection["credentials"]
+        }  # fmt: skip
     else:
         connection["credentials"] |= {"minsize": 1, "maxsize": POOL_SIZE, "command_timeout": 60}
     name = connection_name(url)
@@ -181,7 +183,11 @@ def _is_away(error: object) -> bool:
     if isinstance(error, DBConnectionError | OSError | asyncpg.PostgresConnectionError | asyncpg.InterfaceError):
         return True
     if isinstance(
-        error, asyncpg.OperatorInterventionError | asyncpg.InsufficientResourcesError | asyncpg.InvalidCatalogNameError
+        error,
+        asyncpg.OperatorInterventionError
+        | asyncpg.InsufficientResourcesError
+        | asyncpg.InvalidCatalogNameError
+        | asyncpg.InvalidAuthorizationSpecificationError,
     ):
         return True
     return any(word in str(error) for word in ("database is locked", "unable to open database", "disk I/O error"))

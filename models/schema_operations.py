@@ -52,29 +52,3 @@ class EngineSQL(TortoiseOperation):
         sqlite = state_editor.client.capabilities.dialect == "sqlite"
         for statement in self.sqlite if sqlite else self.postgres:
             await state_editor.client.execute_query(statement)
-
-
-class EngineSQL(Operation):
-    """Statements that differ by engine: what has no equal on the other, as each engine's own search indexes."""
-
-    def __init__(self, *, sqlite: Sequence[str] = (), postgres: Sequence[str] = ()) -> None:
-        self.sqlite = tuple(sqlite)
-        self.postgres = tuple(postgres)
-
-    def state_forward(self, app_label: str, state: State) -> None:
-        """Nothing: no model changes."""
-
-    async def database_forward(
-        self, app_label: str, old_state: State, new_state: State, state_editor: BaseSchemaEditor | None = None
-    ) -> None:
-        """Run the statements of the engine in use, one by one."""
-        if state_editor is None:
-            return
-        dialect = state_editor.client.capabilities.dialect
-        for statement in self.sqlite if dialect == "sqlite" else self.postgres:
-            await state_editor._run_sql(statement)
-
-    async def database_backward(
-        self, app_label: str, old_state: State, new_state: State, state_editor: BaseSchemaEditor | None = None
-    ) -> None:
-        """Nothing: the first version of these indexes goes with its tables."""

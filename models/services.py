@@ -1,5 +1,7 @@
 """Services: the departments of a structure, each with a code unique inside it."""
 
+from datetime import date
+
 from tortoise import fields
 from tortoise.models import Model
 
@@ -11,7 +13,9 @@ class Service(Model):
     """A department of a structure; `valid_from` and `valid_until` are calendar days, both inclusive."""
 
     id = fields.BigIntField(primary_key=True)
-    structure: fields.ForeignKeyRelation[Structure] = fields.ForeignKeyField("models.Structure", on_delete=fields.RESTRICT)
+    structure: fields.ForeignKeyRelation[Structure] = fields.ForeignKeyField(
+        "models.Structure", on_delete=fields.RESTRICT
+    )
     structure_id: int
     code = fields.CharField(max_length=50)
     name = fields.CharField(max_length=120)
@@ -22,6 +26,10 @@ class Service(Model):
 
     class Meta:
         table = "services"
+
+    def is_active_on(self, today: date) -> bool:
+        """May anybody be entitled to it from this day on?"""
+        return bool(self.active) and not (self.valid_until and self.valid_until < today)
 
 
 async def by_id(service_id: int) -> Service | None:

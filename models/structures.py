@@ -140,7 +140,7 @@ class StructureSearch:
             "name": name,
             "kind": self.kind,
             "status": self.status,
-            "postcode": (self.postcode or "").replace(" ", "").upper(),
+            "postcode": " ".join((self.postcode or "").upper().split()),
             "city": fold(self.city or ""),
         }
         return {key: str(value) for key, value in given.items() if value}
@@ -148,7 +148,10 @@ class StructureSearch:
     def conditions(self, sqlite: bool) -> tuple[list[str], dict[str, object]]:
         """The SQL conditions and all their parameters, on either engine."""
         given = self.parameters()
-        conditions = [f"s.{key} = :{key}" for key in ("identifier_type", "kind", "status", "postcode") if key in given]
+        conditions = [f"s.{key} = :{key}" for key in ("identifier_type", "kind", "status") if key in given]
+        if "postcode" in given:  # French ones are stored without spaces, others as their country writes them
+            given["postcode_bare"] = str(given["postcode"]).replace(" ", "")
+            conditions.append("s.postcode = :postcode OR s.postcode = :postcode_bare")
         if "city" in given:
             conditions.append("s.folded_city = :city")
         if "identifier" in given:

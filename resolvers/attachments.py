@@ -9,19 +9,19 @@ from mailer.messages import AttachmentDeactivated as DeactivatedMail
 from mailer.messages import AttachmentReactivated as ReactivatedMail
 from mailer.messages import AttachmentRemoved as RemovedMail
 from mailer.messages import AttachmentUpdated as UpdatedMail
-from mailer.messages import Message
 from models import accounts, attachments, brakes, structures, subscriptions, texts
 from models.accounts import Account, AccountState
 from models.attachments import Attachment, AttachmentStatus, DecisionAct, Role
 from models.errors import (
-    AlreadyAttached,
     DomainError,
     Forbidden,
     Invalid,
+    Missing,
     NotFound,
     StructureInactive,
     SuccessorRequired,
     TooMany,
+    TransitionNotAllowed,
     collected,
     refuse_if_any,
 )
@@ -31,7 +31,6 @@ from models.events import (
     AttachmentReactivated,
     AttachmentRemoved,
     AttachmentUpdated,
-    Fact,
 )
 from models.profiles import email_key
 from models.structures import Structure
@@ -39,9 +38,11 @@ from resolvers import periods, seats
 from resolvers.policy import Right, has, may_act, may_manage, require
 from resolvers.requests import LONGEST_COMMENT, give_spaces, make_room
 from resolvers.scope import Record, Scope
-from resolvers.targets import Outcome, each, entitled, locked, service_names, state_of
+from resolvers.targets import Outcome, each, entitled, keep, locked, service_names, state_of, tell
 
 UNKNOWN_ADDRESSES_A_DAY = 20
+ATTACHABLE = frozenset({AccountState.ACTIVE, AccountState.PENDING_ACTIVATION})
+UPDATABLE = frozenset({AttachmentStatus.VALIDATED, AttachmentStatus.DEACTIVATED})
 
 
 async def deactivate(scope: Scope, ids: Sequence[int | None], reason: str | None) -> list[Outcome]:
@@ -62,8 +63,9 @@ async def deactivate(scope: Scope, ids: Sequence[int | None], reason: str | None
             before = state_of(attachment)
             attachment.deactivate(scope.today())
             await _end_spaces(scope, attachment)
-            await _keep(scope, record, AttachmentDeactivated, attachment, before, {"reason": told} if told else {})
-            await _tell(scope, attachment, DeactivatedMail(structure=structure.name, by=await scope.actor_name(), reason=told))
+            await keep(record, AttachmentDeactivated, attachment, before, **({"reason": told} if told else {}))
+            message = DeactivatedMail(structure=structure.name, by=await scope.actor_name(), reason=told)
+            await tell(scope, attachment, message)
         return attachment.id
 
     return await each(ids, "ids", act)
@@ -80,19 +82,22 @@ async def reactivate(scope: Scope, ids: Sequence[int | None]) -> list[Outcome]:
     async def act(id: int | None, path: tuple[str, ...]) -> int:
         async with scope.transaction() as record:
             attachment, structure = await _managed(scope, id, DecisionAct.REACTIVATE, path)
+            before = state_of(attachment)
+            attachment.must_allow(DecisionAct.REACTIVATE, scope.today())
             if not structure.is_active:
                 raise StructureInactive(*path)
-            before = state_of(attachment)
+            if attachment.is_ended(scope.today()):
+                raise Invalid(*path, rule="ended")
             attachment.reactivate(scope.today())
             await give_spaces(scope, attachment)
-            await _keep(scope, record, AttachmentReactivated, attachment, before)
+            await keep(record, AttachmentReactivated, attachment, before)
             message = ReactivatedMail(
                 structure=structure.name,
                 by=await scope.actor_name(),
                 valid_from=attachment.valid_from,
                 valid_until=attachment.valid_until,
             )
-            await _tell(scope, attachment, message)
+            await tell(scope, attachment, message)
         return attachment.id
 
     return await each(ids, "ids", act)
@@ -101,8 +106,8 @@ async def reactivate(scope: Scope, ids: Sequence[int | None]) -> list[Outcome]:
 async def remove(scope: Scope, ids: Sequence[int | None], successors: dict[int, tuple[int, int]]) -> list[Outcome]:
     """Each attachment ended for good, by its user or a manager; one outcome per id, in order.
 
-    A principal manager's own is a transfer to the successor named for the structure (`successors`: structure -> successor and
-    its place in the list that was sent), who takes the seat; the former one stays as a simple user.
+    A principal manager's own is a transfer: whoever `successors` names for the structure, with the place in the list that
+    was sent, takes the seat, and the former one stays as a simple user.
 
     Raises:
         TooMany: for more than 100; then nothing is done.
@@ -120,9 +125,9 @@ async def remove(scope: Scope, ids: Sequence[int | None], successors: dict[int, 
             before = state_of(attachment)
             attachment.remove(scope.today())
             await _end_spaces(scope, attachment)
-            await _keep(scope, record, AttachmentRemoved, attachment, before)
+            await keep(record, AttachmentRemoved, attachment, before)
             if not own:
-                await _tell(scope, attachment, RemovedMail(structure=structure.name, by=await scope.actor_name()))
+                await tell(scope, attachment, RemovedMail(structure=structure.name, by=await scope.actor_name()))
         return attachment.id
 
     return await each(ids, "ids", act)
@@ -156,27 +161,15 @@ async def update(scope: Scope, id: int | None, change: Change) -> int:
     """
     async with scope.transaction() as record:
         attachment, structure = await locked(scope, id, "id")
-        await _must_update(scope, attachment)
-        before = state_of(attachment)
-        problems: list[DomainError] = []
-        attachment.valid_from = change.valid_from or attachment.valid_from
-        if change.end_given:
-            attachment.valid_until = change.valid_until
-            if attachment.role is Role.PRINCIPAL_MANAGER and change.valid_until is not None:
-                problems.append(Invalid("valid_until", rule="principal_has_no_end"))
-        checked_end = attachment.valid_until if change.end_given or change.valid_from else None
-        periods.check(problems, attachment.valid_from, checked_end, scope.today())
+        await _must_update(scope, attachment, change)
         services = await attachments.service_ids_of(attachment.id)
-        chosen = services
-        if change.service_ids is not None:
-            with collected(problems):
-                chosen = await entitled(scope, structure.id, set(change.service_ids), "service_ids")
-        refuse_if_any(problems)
+        before = state_of(attachment)
+        chosen = await _changed(scope, attachment, change, services)
         if state_of(attachment) == before and chosen == services:
             return attachment.id
         await attachments.set_services(attachment, chosen)
-        after = {"services": sorted(chosen)} if chosen != services else {}
-        await _keep(scope, record, AttachmentUpdated, attachment, before, after)
+        before |= {"services": sorted(services)}
+        await keep(record, AttachmentUpdated, attachment, before, services=sorted(chosen))
         message = UpdatedMail(
             structure=structure.name,
             by=await scope.actor_name(),
@@ -184,17 +177,39 @@ async def update(scope: Scope, id: int | None, change: Change) -> int:
             valid_until=attachment.valid_until,
             services=await service_names(attachment.id),
         )
-        await _tell(scope, attachment, message)
+        if attachment.user_id != scope.signed_in().account_id:
+            await tell(scope, attachment, message)
     return attachment.id
 
 
-async def _must_update(scope: Scope, attachment: Attachment) -> None:
-    actor = scope.signed_in()
+async def _must_update(scope: Scope, attachment: Attachment, change: Change) -> None:
+    """Nothing, when the actor may make this change: as the person's manager, or as the principal one of their own."""
     role = await scope.role_on(attachment.structure_id)
-    own_seat = attachment.user_id == actor.account_id and attachment.role is Role.PRINCIPAL_MANAGER
-    if not own_seat:  # a principal manager gets to hear that the seat has no end, and may set its other particulars
-        require(attachment.user_id != actor.account_id and may_manage(role, attachment.role))
-    attachment.must_allow(DecisionAct.REMOVE, scope.today())  # the same statuses: validated or deactivated
+    if attachment.user_id != scope.signed_in().account_id:
+        require(may_manage(role, attachment.role), "id")
+    else:  # whoever holds the seat gets to hear that it has no end, and can't put off its beginning
+        require(role is Role.PRINCIPAL_MANAGER and change.valid_from is None, "id")
+    with_status = attachment.status_on(scope.today())
+    if with_status not in UPDATABLE:
+        raise TransitionNotAllowed("id", status=with_status, act="UPDATE")
+
+
+async def _changed(scope: Scope, attachment: Attachment, change: Change, services: set[int]) -> set[int]:
+    """The services from now on, the dates being set; all that is wrong with both at once."""
+    problems: list[DomainError] = []
+    attachment.valid_from = change.valid_from or attachment.valid_from
+    if change.end_given:
+        attachment.valid_until = change.valid_until
+        if attachment.role is Role.PRINCIPAL_MANAGER and change.valid_until is not None:
+            problems.append(Invalid("valid_until", rule="principal_has_no_end"))
+    # an end that stays may be past already
+    since = scope.today() if change.end_given else attachment.valid_from
+    periods.check(problems, attachment.valid_from, attachment.valid_until, since)
+    if change.service_ids is not None:
+        with collected(problems):
+            services = await entitled(scope, attachment.structure_id, set(change.service_ids), "service_ids")
+    refuse_if_any(problems)
+    return services
 
 
 # ------------------------------------------------------------------ on a manager's initiative
@@ -211,7 +226,7 @@ class Gift:
 
 
 async def give(scope: Scope, gift: Gift) -> int:
-    """A validated attachment for somebody who has an account, on a manager's initiative; their own request counts as decided.
+    """A validated attachment, on a manager's initiative, for somebody with an account; it decides a request of theirs.
 
     That this tells a manager whether an address has an account is a known exception (DOMAIN 4), limited to 20 unknown
     addresses a day.
@@ -223,15 +238,19 @@ async def give(scope: Scope, gift: Gift) -> int:
         AlreadyAttached: when the person is attached already, the actor themselves among them.
         DomainError: all that is wrong with dates, role and services at once.
     """
+    scope.signed_in()
     structure = await structures.by_id(gift.structure_id) if gift.structure_id is not None else None
     if structure is None:
         raise NotFound("structure_id")
     await _must_give(scope, structure.id, gift.role)
-    user = await _account_of(scope, gift.login_email)
+    user = await _checked_recipient(scope, gift, structure)
     async with scope.transaction() as record:
         locked_structure = await structures.lock(structure.id)
-        assert locked_structure is not None
+        assert locked_structure is not None  # rows are never deleted
         await _must_give(scope, structure.id, gift.role)
+        user = await accounts.lock(user.id)
+        if user.state not in ATTACHABLE:
+            raise NotFound("login_email")
         services = await _check_gift(scope, gift, locked_structure)
         attachment = await _given(scope, record, gift, user)
         await attachments.set_services(attachment, services)
@@ -250,20 +269,36 @@ async def give(scope: Scope, gift: Gift) -> int:
 
 async def _must_give(scope: Scope, structure_id: int, role: Role) -> None:
     mine = await scope.role_on(structure_id)
-    if role is Role.PRINCIPAL_MANAGER:
-        require(has(mine, Right.DECIDE))
-        raise Invalid("role", rule="role_given")
-    require(has(mine, Right.MANAGE_SECONDARY_MANAGERS if role is Role.SECONDARY_MANAGER else Right.DECIDE))
+    require(has(mine, Right.DECIDE), "structure_id")
+    require(role is not Role.SECONDARY_MANAGER or has(mine, Right.MANAGE_SECONDARY_MANAGERS), "role")
+
+
+async def _checked_recipient(scope: Scope, gift: Gift, structure: Structure) -> Account:
+    """Whose login e-mail it is, once nothing else is wrong either: all that is wrong at once."""
+    problems: list[DomainError] = []
+    user: Account | None = None
+    if not gift.login_email.strip():
+        problems.append(Missing("login_email"))
+    else:
+        with collected(problems):
+            user = await _account_of(scope, gift.login_email)
+    with collected(problems):
+        await _check_gift(scope, gift, structure)
+    refuse_if_any(problems)
+    assert user is not None  # or it would have been refused
+    return user
 
 
 async def _account_of(scope: Scope, login_email: str) -> Account:
-    user = await accounts.by_login(email_key(login_email))
-    if user is not None and user.state in {AccountState.ACTIVE, AccountState.PENDING_ACTIVATION}:
-        return user
-    key = brakes.key_of("unknown address", str(scope.signed_in().account_id))
+    """The account; an unknown address is counted before it is looked at, so that parallel tries don't pass."""
+    key = brakes.key_of("attach-unknown", str(scope.signed_in().account_id))
     if not await brakes.take(key, scope.now(), most=UNKNOWN_ADDRESSES_A_DAY, per=timedelta(days=1)):
         raise TooMany("login_email", most=UNKNOWN_ADDRESSES_A_DAY)
-    raise NotFound("login_email")
+    user = await accounts.by_login(email_key(login_email))
+    if user is None or user.state not in ATTACHABLE:
+        raise NotFound("login_email")
+    await brakes.give_back(key)
+    return user
 
 
 async def _check_gift(scope: Scope, gift: Gift, structure: Structure) -> set[int]:
@@ -271,6 +306,8 @@ async def _check_gift(scope: Scope, gift: Gift, structure: Structure) -> set[int
     services: set[int] = set()
     if not structure.is_active:
         problems.append(StructureInactive("structure_id"))
+    if gift.role is Role.PRINCIPAL_MANAGER:
+        problems.append(Invalid("role", rule="role_given"))
     periods.check(problems, gift.valid_from, gift.valid_until, scope.today())
     with collected(problems):
         services = await entitled(scope, structure.id, set(gift.service_ids), "service_ids")
@@ -280,24 +317,25 @@ async def _check_gift(scope: Scope, gift: Gift, structure: Structure) -> set[int
 
 async def _given(scope: Scope, record: Record, gift: Gift, user: Account) -> Attachment:
     """The new attachment, or the person's own pending request decided by it."""
-    actor = scope.signed_in()
-    assert gift.structure_id is not None
+    assert gift.structure_id is not None  # found before
     attachment = await attachments.lock_live(user.id, gift.structure_id)
     before: dict[str, object] = {}
-    if attachment is not None and attachment.status is AttachmentStatus.PENDING and user.id != actor.account_id:
+    if attachment is not None and attachment.status is AttachmentStatus.PENDING:
         before = state_of(attachment)
     else:
         await make_room(scope, record, user.id, gift.structure_id, ("login_email",))
         attachment = Attachment(user=user, structure_id=gift.structure_id, requested_at=scope.now())
     attachment.status, attachment.role = AttachmentStatus.VALIDATED, gift.role
     attachment.valid_from, attachment.valid_until = gift.valid_from, gift.valid_until
-    attachment.decided_by_id, attachment.decided_at = actor.account_id, scope.now()
-    await _keep(scope, record, AttachmentGiven, attachment, before)
+    attachment.decided_by_id, attachment.decided_at = scope.signed_in().account_id, scope.now()
+    await keep(record, AttachmentGiven, attachment, before)
     return attachment
 
 
 # ------------------------------------------------------------------ shared by the acts
-async def _managed(scope: Scope, id: int | None, act: DecisionAct, path: tuple[str, ...]) -> tuple[Attachment, Structure]:
+async def _managed(
+    scope: Scope, id: int | None, act: DecisionAct, path: tuple[str, ...]
+) -> tuple[Attachment, Structure]:
     attachment, structure = await locked(scope, id, *path)
     await _must(scope, act, attachment, path)
     return attachment, structure
@@ -312,30 +350,3 @@ async def _must(scope: Scope, act: DecisionAct, attachment: Attachment, path: tu
 
 async def _end_spaces(scope: Scope, attachment: Attachment) -> None:
     await subscriptions.end(attachment.user_id, attachment.structure_id, at=scope.now())
-
-
-async def _keep(
-    scope: Scope,
-    record: Record,
-    fact: type[Fact],
-    attachment: Attachment,
-    before: dict[str, object],
-    more: dict[str, object] | None = None,
-) -> None:
-    """Save the attachment and the event of its change."""
-    await attachment.save()
-    await record(
-        fact(
-            subject_id=attachment.user_id,
-            structure_id=attachment.structure_id,
-            attachment_id=attachment.id,
-            before=before,
-            after=state_of(attachment) | (more or {}),
-        )
-    )
-
-
-async def _tell(scope: Scope, attachment: Attachment, message: Message) -> None:
-    user = await accounts.existing(attachment.user_id)
-    if user.state is AccountState.ACTIVE:
-        await scope.mail(message, user)

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-
 from models.accounts import PERSON_MATCHES
 from models.attachments import (
     ATTACHMENTS,
@@ -12,6 +11,7 @@ from models.attachments import (
     OLDEST_FIRST,
     VISIBLE,
     AttachmentFilter,
+    Role,
 )
 from models.reading import Page, Row, Selection, Slice, pattern
 from models.services import BY_CODE, SERVICES
@@ -50,7 +50,12 @@ async def of_users(
 
 
 async def of_structures(
-    scope: Scope, structure_ids: Sequence[int], page: Page, filter: AttachmentFilter, search: str | None, selection: Selection
+    scope: Scope,
+    structure_ids: Sequence[int],
+    page: Page,
+    filter: AttachmentFilter,
+    search: str | None,
+    selection: Selection,
 ) -> list[Slice | None]:
     """A page of each structure's attachments, newest first; None where the viewer may not see its users.
 
@@ -96,10 +101,15 @@ async def of_viewer(scope: Scope, structure_ids: Sequence[int], selection: Selec
 
 async def services_of(scope: Scope, attachment_ids: Sequence[int], selection: Selection) -> list[list[Row]]:
     """The services each attachment entitles to, by code."""
-    rows = await SERVICES.read(
-        selection.columns | {"attachment_id"}, ["e.attachment_id IN :ids"], {"ids": sorted(set(attachment_ids))}, BY_CODE
-    )
+    columns, ids = selection.columns | {"attachment_id"}, sorted(set(attachment_ids))
+    rows = await SERVICES.read(columns, ["e.attachment_id IN :ids"], {"ids": ids}, BY_CODE)
     return [[row for row in rows if row.attachment_id == id] for id in attachment_ids]
+
+
+async def roles_on(scope: Scope, structure_ids: Sequence[int]) -> list[Role | None]:
+    """The viewer's role on each structure, by an attachment in effect."""
+    roles = await scope.roles()
+    return [roles.get(id) for id in structure_ids]
 
 
 async def seeing(scope: Scope, structure_ids: Sequence[int]) -> list[int]:

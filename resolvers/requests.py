@@ -8,13 +8,13 @@ from mailer.messages import AttachmentRefused as RefusedMail
 from mailer.messages import AttachmentRequested as RequestedMail
 from mailer.messages import AttachmentValidated as ValidatedMail
 from models import accounts, attachments, structures, subscriptions, texts
-from models.accounts import AccountState
+from models.accounts import Account, AccountState
 from models.attachments import Attachment, AttachmentStatus, DecisionAct
 from models.errors import (
     AlreadyAttached,
     AttachmentAlreadyDecided,
-    Conflict,
     ConfirmationRequired,
+    Conflict,
     DomainError,
     Invalid,
     NotFound,
@@ -24,12 +24,18 @@ from models.errors import (
     collected,
     refuse_if_any,
 )
-from models.events import AttachmentRefused, AttachmentReplaced, AttachmentRequested, AttachmentValidated, AttachmentWithdrawn
+from models.events import (
+    AttachmentRefused,
+    AttachmentReplaced,
+    AttachmentRequested,
+    AttachmentValidated,
+    AttachmentWithdrawn,
+)
 from models.structures import Structure
 from resolvers import periods
 from resolvers.policy import may_act, require
 from resolvers.scope import Record, Scope
-from resolvers.targets import Outcome, each, entitled, locked, service_names, state_of
+from resolvers.targets import Outcome, each, entitled, keep, locked, service_names, state_of, tell
 
 LONGEST_COMMENT = 255
 
@@ -66,27 +72,26 @@ async def request(scope: Scope, requests: Sequence[NewRequest]) -> list[Outcome]
         TooMany: for more than 100; then nothing is done.
     """
     scope.signed_in()
-    places = list(range(len(requests)))
 
-    async def act(place: int | None, path: tuple[str, ...]) -> int:
-        assert place is not None
+    async def act(place: int, path: tuple[str, ...]) -> int:
         return await _request_one(scope, requests[place], path)
 
-    return await each(places, "requests", act)
+    return await each(range(len(requests)), "requests", act)
 
 
 async def _request_one(scope: Scope, asked: NewRequest, path: tuple[str, ...]) -> int:
     actor = scope.signed_in()
     async with scope.transaction() as record:
         structure = await structures.lock(asked.structure_id) if asked.structure_id is not None else None
-        if structure is None:
-            raise NotFound(*path, "structure_id")
-        requester = await accounts.lock(actor.account_id)
+        managers = await attachments.managers_of(structure.id, scope.today()) if structure else []
+        people = await accounts.lock_all({actor.account_id} | {manager.user_id for manager in managers})
+        requester = people.pop(actor.account_id)
         if requester.state is not AccountState.ACTIVE:
             raise Unauthenticated  # deactivated or suspended while the request was on its way
         comment, services = await _check(scope, asked, structure, path)
-        await make_room(scope, record, actor.account_id, structure.id, path)
-        attachment = await Attachment.create(
+        assert structure is not None  # checked
+        await make_room(scope, record, actor.account_id, structure.id, (*path, "structure_id"))
+        attachment = Attachment(
             user_id=actor.account_id,
             structure_id=structure.id,
             on_behalf_of_id=asked.on_behalf_of_id,
@@ -95,74 +100,67 @@ async def _request_one(scope: Scope, asked: NewRequest, path: tuple[str, ...]) -
             comment=comment,
             requested_at=scope.now(),
         )
+        await keep(record, AttachmentRequested, attachment, {})
         await attachments.set_services(attachment, services)
-        await record(
-            AttachmentRequested(
-                subject_id=actor.account_id,
-                structure_id=structure.id,
-                attachment_id=attachment.id,
-                after=state_of(attachment),
-            )
-        )
-        await _tell_managers(scope, attachment, structure, requester.display_name)
+        message = await _announcement(attachment, structure, requester)
+        for manager in people.values():
+            if manager.state is AccountState.ACTIVE:
+                await scope.mail(message, manager)
     return attachment.id
 
 
-async def _check(scope: Scope, asked: NewRequest, structure: Structure, path: tuple[str, ...]) -> tuple[str | None, set[int]]:
+async def _check(
+    scope: Scope, asked: NewRequest, structure: Structure | None, path: tuple[str, ...]
+) -> tuple[str | None, set[int]]:
     """The tidied comment and the services, once everything asked for is right; all that is wrong at once otherwise."""
     problems: list[DomainError] = []
     services: set[int] = set()
-    if not structure.is_active:
+    if structure is None:
+        problems.append(NotFound(*path, "structure_id"))
+    elif not structure.is_active:
         problems.append(StructureInactive(*path, "structure_id"))
     periods.check(problems, asked.valid_from, asked.valid_until, scope.today(), *path)
     comment = texts.optional(problems, asked.comment, *path, "comment", most=LONGEST_COMMENT, multiline=True)
-    if structure.is_public and not asked.confirm_public:
-        problems.append(ConfirmationRequired(*path, "confirm_public_structure", what="public_structure"))
-    with collected(problems):
-        services = await entitled(scope, structure.id, set(asked.service_ids), *path, "service_ids")
+    if structure is not None:
+        if structure.is_public and not asked.confirm_public:
+            problems.append(ConfirmationRequired(*path, "confirm_public_structure", what="public_structure"))
+        with collected(problems):
+            services = await entitled(scope, structure.id, set(asked.service_ids), *path, "service_ids")
     if asked.on_behalf:
-        known = asked.on_behalf_of_id in await scope.roles() and asked.on_behalf_of_id != structure.id
+        known = asked.on_behalf_of_id in await scope.roles() and asked.on_behalf_of_id != asked.structure_id
         problems += [] if known else [Invalid(*path, "on_behalf_of_id", rule="own_structure")]
     refuse_if_any(problems)
     return comment, services
 
 
 async def make_room(scope: Scope, record: Record, user_id: int, structure_id: int, path: tuple[str, ...]) -> None:
-    """An ended attachment gives way to a new one; any other live one stands in its way."""
+    """An ended attachment gives way to a new one; any other live one stands in its way.
+
+    Raises:
+        AlreadyAttached: at the path, then.
+    """
     present = await attachments.lock_live(user_id, structure_id)
     if present is None:
         return
     if present.status is AttachmentStatus.PENDING or not present.is_ended(scope.today()):
-        raise AlreadyAttached(*path, "structure_id")
+        raise AlreadyAttached(*path)
     before = state_of(present)
     present.remove(scope.today())
-    await present.save()
     await subscriptions.end(user_id, structure_id, at=scope.now())
-    await record(
-        AttachmentReplaced(
-            subject_id=user_id,
-            structure_id=structure_id,
-            attachment_id=present.id,
-            before=before,
-            after=state_of(present),
-        )
-    )
+    await keep(record, AttachmentReplaced, present, before)
 
 
-async def _tell_managers(scope: Scope, attachment: Attachment, structure: Structure, requester: str) -> None:
+async def _announcement(attachment: Attachment, structure: Structure, requester: Account) -> RequestedMail:
     behalf = await structures.by_id(attachment.on_behalf_of_id) if attachment.on_behalf_of_id else None
-    message = RequestedMail(
+    return RequestedMail(
         structure=structure.name,
-        requester=requester,
+        requester=requester.display_name,
         valid_from=attachment.valid_from,
         valid_until=attachment.valid_until,
         services=await service_names(attachment.id),
         comment=attachment.comment,
         on_behalf_of=behalf.name if behalf else None,
     )
-    for manager in await attachments.managers_of(structure.id, scope.today()):
-        if manager.user.state is AccountState.ACTIVE:
-            await scope.mail(message, manager.user)
 
 
 # ------------------------------------------------------------------ deciding
@@ -173,12 +171,14 @@ async def validate(scope: Scope, validations: Sequence[Validation]) -> list[Outc
         TooMany: for more than 100; then nothing is done.
     """
     scope.signed_in()
-    by_id = {validation.id: validation for validation in validations}
+    by_id: dict[int | None, Validation] = {}
+    for validation in validations:
+        by_id.setdefault(validation.id, validation)  # the same id again is refused in its place
 
     async def act(id: int | None, path: tuple[str, ...]) -> int:
         return await _validate_one(scope, by_id[id], path)
 
-    return await each([validation.id for validation in validations], "validations", act)
+    return await each([validation.id for validation in validations], "validations", act, "id")
 
 
 async def _validate_one(scope: Scope, given: Validation, path: tuple[str, ...]) -> int:
@@ -190,29 +190,19 @@ async def _validate_one(scope: Scope, given: Validation, path: tuple[str, ...]) 
         if not structure.is_active:
             raise StructureInactive(*path, "id")
         await _adjust(scope, attachment, given, path)
-        user = await accounts.existing(attachment.user_id)
+        user = await accounts.lock(attachment.user_id)
         if user.state not in {AccountState.ACTIVE, AccountState.PENDING_ACTIVATION}:
             raise Conflict(*path, "id")
-        await attachment.save()
+        await keep(record, AttachmentValidated, attachment, before)
         await give_spaces(scope, attachment)
-        await record(
-            AttachmentValidated(
-                subject_id=user.id,
-                structure_id=structure.id,
-                attachment_id=attachment.id,
-                before=before,
-                after=state_of(attachment),
-            )
+        message = ValidatedMail(
+            structure=structure.name,
+            by=await scope.actor_name(),
+            valid_from=attachment.valid_from,
+            valid_until=attachment.valid_until,
+            services=await service_names(attachment.id),
         )
-        if user.state is AccountState.ACTIVE:
-            message = ValidatedMail(
-                structure=structure.name,
-                by=await scope.actor_name(),
-                valid_from=attachment.valid_from,
-                valid_until=attachment.valid_until,
-                services=await service_names(attachment.id),
-            )
-            await scope.mail(message, user)
+        await tell(scope, attachment, message)
     return attachment.id
 
 
@@ -268,19 +258,8 @@ async def _refuse_one(scope: Scope, id: int | None, reason: str, path: tuple[str
         await _must_decide(scope, attachment, DecisionAct.REFUSE, path)
         before = state_of(attachment)
         attachment.refuse(scope.signed_in().account_id, reason, scope.now())
-        await attachment.save()
-        await record(
-            AttachmentRefused(
-                subject_id=attachment.user_id,
-                structure_id=structure.id,
-                attachment_id=attachment.id,
-                before=before,
-                after=state_of(attachment) | {"reason": reason},
-            )
-        )
-        user = await accounts.existing(attachment.user_id)
-        if user.state is AccountState.ACTIVE:
-            await scope.mail(RefusedMail(structure=structure.name, by=await scope.actor_name(), reason=reason), user)
+        await keep(record, AttachmentRefused, attachment, before, reason=reason)
+        await tell(scope, attachment, RefusedMail(structure=structure.name, by=await scope.actor_name(), reason=reason))
     return attachment.id
 
 
@@ -294,20 +273,11 @@ async def withdraw(scope: Scope, ids: Sequence[int | None]) -> list[Outcome]:
 
     async def act(id: int | None, path: tuple[str, ...]) -> int:
         async with scope.transaction() as record:
-            attachment, structure = await locked(scope, id, *path)
+            attachment, _ = await locked(scope, id, *path)
             require(attachment.user_id == scope.signed_in().account_id, *path)
             before = state_of(attachment)
             attachment.withdraw()
-            await attachment.save()
-            await record(
-                AttachmentWithdrawn(
-                    subject_id=attachment.user_id,
-                    structure_id=structure.id,
-                    attachment_id=attachment.id,
-                    before=before,
-                    after=state_of(attachment),
-                )
-            )
+            await keep(record, AttachmentWithdrawn, attachment, before)
         return attachment.id
 
     return await each(ids, "ids", act)

@@ -26,6 +26,7 @@ class Record(Protocol):
 
 
 def utc_now() -> datetime:
+    """The present instant by this machine's clock, which an office has unless it is given another."""
     return datetime.now(UTC)
 
 

@@ -6,7 +6,7 @@ from mailer.messages import Reader
 from mailer.messages import RoleChanged as RoleChangedMail
 from models import accounts, attachments, structures, subscriptions, texts
 from models.accounts import Account, AccountState
-from models.attachments import Attachment, AttachmentStatus, DecisionAct, Role
+from models.attachments import ALLOWED_FROM, Attachment, AttachmentStatus, DecisionAct, Role
 from models.errors import (
     Conflict,
     DomainError,
@@ -15,13 +15,16 @@ from models.errors import (
     StructureInactive,
     SuccessorNotEligible,
     SuccessorRequired,
+    TransitionNotAllowed,
     refuse_if_any,
 )
 from models.events import AttachmentCreated, PrincipalManagerAppointed, PrincipalManagerTransferred, RoleChanged
+from models.reading import Selection
 from models.structures import Structure
+from resolvers import users
 from resolvers.policy import Right, has, may_act, require
 from resolvers.scope import Record, Scope
-from resolvers.targets import locked, state_of
+from resolvers.targets import keep, locked, state_of, tell
 
 LONGEST_REASON = 255
 
@@ -44,25 +47,16 @@ async def change_role(scope: Scope, attachment_id: int, role: Role) -> None:
         if own and attachment.role is Role.PRINCIPAL_MANAGER and attachment.is_live:
             raise SuccessorRequired("id", structure=structure.name)
         mine = await scope.role_on(structure.id)
-        require(may_act(DecisionAct.CHANGE_ROLE, role=mine, target=attachment.role, own=own))
-        attachment.must_allow(DecisionAct.CHANGE_ROLE, scope.today())
+        require(may_act(DecisionAct.CHANGE_ROLE, role=mine, target=attachment.role, own=own), "id")
+        status = attachment.status_on(scope.today())
+        if status not in ALLOWED_FROM[DecisionAct.CHANGE_ROLE]:
+            raise TransitionNotAllowed("id", status=status, act=DecisionAct.CHANGE_ROLE)
         if attachment.role is role:
             return
         before = state_of(attachment)
         await _seat(scope, attachment, role)
-        user = await accounts.existing(attachment.user_id)
-        if user.state is AccountState.ACTIVE:
-            message = RoleChangedMail(structure=structure.name, by=await scope.actor_name(), role=role)
-            await scope.mail(message, user)
-        await record(
-            RoleChanged(
-                subject_id=user.id,
-                structure_id=structure.id,
-                attachment_id=attachment.id,
-                before=before,
-                after=state_of(attachment),
-            )
-        )
+        await keep(record, RoleChanged, attachment, before)
+        await tell(scope, attachment, RoleChangedMail(structure=structure.name, by=await scope.actor_name(), role=role))
 
 
 async def transfer(scope: Scope, structure_id: int, successor_id: int) -> None:
@@ -80,7 +74,7 @@ async def transfer(scope: Scope, structure_id: int, successor_id: int) -> None:
         if structure is None:
             raise NotFound("structure_id")
         seat = await attachments.lock_live(actor.account_id, structure_id)
-        require(has(await scope.role_on(structure_id), Right.HAND_OVER) and seat is not None)
+        require(has(await scope.role_on(structure_id), Right.HAND_OVER) and seat is not None, "structure_id")
         assert seat is not None
         await hand_over(scope, record, structure, seat, successor_id, "successor_id")
 
@@ -100,6 +94,7 @@ async def hand_over(
 
     Raises:
         Invalid: when the successor is the holder.
+        NotFound: when there is no such person for the actor.
         SuccessorNotEligible: when the successor isn't active, or not attached there in effect.
     """
     if successor_id == seat.user_id:
@@ -109,29 +104,15 @@ async def hand_over(
     theirs = await attachments.lock_live(successor_id, structure.id)
     able = successor is not None and successor.state is AccountState.ACTIVE
     if successor is None or theirs is None or not able or not theirs.is_valid_on(scope.today()):
+        if await users.visible(scope, [successor_id], Selection()) == [None]:
+            raise NotFound(*path)
         raise SuccessorNotEligible(*path, structure=structure.name)
     before = state_of(theirs)
     former = people[seat.user_id]
-    await _seat(scope, seat, Role.SIMPLE_USER)
+    await _vacate(scope, record, seat)  # first: no two may hold it, not even between two statements
     await _seat(scope, theirs, Role.PRINCIPAL_MANAGER)
-    await record(
-        PrincipalManagerTransferred(
-            subject_id=successor_id,
-            structure_id=structure.id,
-            attachment_id=theirs.id,
-            before=before | {"principal_id": former.id},
-            after=state_of(theirs) | {"principal_id": successor_id},
-        )
-    )
-    await record(
-        RoleChanged(
-            subject_id=former.id,
-            structure_id=structure.id,
-            attachment_id=seat.id,
-            before=state_of(seat) | {"role": Role.PRINCIPAL_MANAGER},
-            after=state_of(seat),
-        )
-    )
+    before |= {"principal_id": former.id}
+    await keep(record, PrincipalManagerTransferred, theirs, before, principal_id=successor_id)
     await _tell_transfer(scope, structure, former, successor, farewell)
     return successor
 
@@ -167,45 +148,40 @@ async def appoint(scope: Scope, structure_id: int, user_id: int, reason: str) ->
             raise SuccessorNotEligible("user_id", structure=structure.name)
         former = people[seat.user_id] if seat else None
         if seat is not None:
-            await _seat(scope, seat, Role.SIMPLE_USER)
+            await _vacate(scope, record, seat)
         attachment, before = await install(scope, record, structure, people[user_id])
-        await record(
-            PrincipalManagerAppointed(
-                subject_id=user_id,
-                structure_id=structure_id,
-                attachment_id=attachment.id,
-                before=before | {"principal_id": former.id if former else None},
-                after=state_of(attachment) | {"principal_id": user_id, "reason": reason},
-            )
-        )
+        before |= {"principal_id": former.id if former else None}
+        await keep(record, PrincipalManagerAppointed, attachment, before, principal_id=user_id, reason=reason)
         await _tell_appointment(scope, structure, people[user_id])
 
 
 async def install(
     scope: Scope, record: Record, structure: Structure, user: Account
 ) -> tuple[Attachment, dict[str, object]]:
-    """The person in the vacant principal manager's seat of the locked structure, their live attachment raised or a new one
-    made; with what it was before."""
+    """The person in the vacant seat of the locked structure, by a live attachment or a new one; what it was before."""
     attachment = await attachments.lock_live(user.id, structure.id)
     before = state_of(attachment) if attachment else {}
     if attachment is None:
         attachment = Attachment(
             user=user, structure=structure, valid_from=scope.today(), requested_at=scope.now()
         )
-    attachment.status, attachment.role, attachment.valid_until = AttachmentStatus.VALIDATED, Role.PRINCIPAL_MANAGER, None
-    attachment.valid_from = min(attachment.valid_from, scope.today())
+    attachment.status, attachment.role = AttachmentStatus.VALIDATED, Role.PRINCIPAL_MANAGER
+    attachment.valid_from, attachment.valid_until = min(attachment.valid_from, scope.today()), None
     attachment.decided_at = attachment.decided_at or scope.now()
     await attachment.save()
     await subscriptions.give_defaults(user.id, structure.id, manager=True, since=attachment.valid_from, at=scope.now())
     structure.managed = True
     await structure.save()
     if not before:
-        await record(
-            AttachmentCreated(
-                subject_id=user.id, structure_id=structure.id, attachment_id=attachment.id, after=state_of(attachment)
-            )
-        )
+        await keep(record, AttachmentCreated, attachment, {})
     return attachment, before
+
+
+async def _vacate(scope: Scope, record: Record, seat: Attachment) -> None:
+    """Make the principal manager a simple user."""
+    before = state_of(seat)
+    await _seat(scope, seat, Role.SIMPLE_USER)
+    await keep(record, RoleChanged, seat, before)
 
 
 async def _seat(scope: Scope, attachment: Attachment, role: Role) -> None:
@@ -222,7 +198,9 @@ async def _seat(scope: Scope, attachment: Attachment, role: Role) -> None:
     )
 
 
-async def _tell_transfer(scope: Scope, structure: Structure, former: Account, successor: Account, farewell: bool) -> None:
+async def _tell_transfer(
+    scope: Scope, structure: Structure, former: Account, successor: Account, farewell: bool
+) -> None:
     names = {"structure": structure.name, "former": former.display_name, "successor": successor.display_name}
     if farewell and former.state is AccountState.ACTIVE:
         await scope.mail(TransferredMail(**names, reader=Reader.FORMER), former)

@@ -6,7 +6,7 @@ from typing import Any
 
 from mailer.messages import StructureEnded as StructureEndedMail
 from mailer.messages import StructureRegistered as RegisteredMail
-from models import accounts, attachments, database, identifiers, profiles, structures
+from models import accounts, attachments, database, identifiers, profiles, structures, texts
 from models.accounts import AccountState
 from models.database import Duplicate
 from models.errors import (
@@ -242,9 +242,13 @@ async def search(scope: Scope, criteria: StructureSearch, page: Page, selection:
     """A page of the structures that meet every criterion, by name.
 
     Raises:
-        Invalid: when there is no criterion.
+        Invalid: when there is no criterion, or one has characters that nobody sees and no database stores.
     """
     scope.signed_in()
+    exact = {"identifier": criteria.identifier, "postcode": criteria.postcode}  # what is folded has lost them already
+    refuse_if_any(
+        Invalid("search", name, rule="text") for name, text in exact.items() if not texts.is_visible(texts.tidy(text or ""))
+    )
     if not criteria.parameters():
         raise Invalid("search", rule="criterion")
     where, parameters = criteria.conditions(database.is_sqlite())

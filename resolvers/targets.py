@@ -1,15 +1,20 @@
-"""What an act on an attachment starts from: the row found, seen, locked; and what events keep of it."""
+"""What acts on attachments share: the row found, seen, locked; many at once; its event kept and its user told."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
-from models import attachments, services, structures
+from mailer.messages import Message
+from models import accounts, attachments, services, structures
+from models.accounts import AccountState
 from models.attachments import Attachment
 from models.errors import DomainError, Invalid, NotFound, ServiceNotEntitled, TooMany
+from models.events import Fact
 from models.structures import Structure
-from resolvers.scope import Scope
+from resolvers.scope import Record, Scope
 
 MOST_AT_ONCE = 100
+Key = TypeVar("Key", bound=int | None)
 
 
 @dataclass(frozen=True)
@@ -26,14 +31,15 @@ async def locked(scope: Scope, attachment_id: int | None, *path: str) -> tuple[A
     Raises:
         NotFound: when there is no such attachment for the actor.
     """
+    actor = scope.signed_in()
     known = await attachments.by_id(attachment_id) if attachment_id is not None else None
-    if known is None or not await attachments.visible_to(scope.signed_in(), known, scope.today()):
+    if known is None or not await attachments.visible_to(actor, known, scope.today()):
         raise NotFound(*path)
     structure = await structures.lock(known.structure_id)
     attachment = await attachments.lock(known.id)
     assert structure is not None  # rows are never deleted
     assert attachment is not None
-    if not await attachments.visible_to(scope.signed_in(), attachment, scope.today()):
+    if not await attachments.visible_to(actor, attachment, scope.today()):
         raise NotFound(*path)  # the actor stopped being a manager while waiting for the lock
     return attachment, structure
 
@@ -48,10 +54,35 @@ def state_of(attachment: Attachment) -> dict[str, object]:
     }
 
 
+async def keep(
+    record: Record, fact: type[Fact], attachment: Attachment, before: dict[str, object], **more: object
+) -> None:
+    """Save the attachment with the event of its change, which keeps `more` beside the new state."""
+    await attachment.save()
+    await record(
+        fact(
+            subject_id=attachment.user_id,
+            structure_id=attachment.structure_id,
+            attachment_id=attachment.id,
+            before=before,
+            after=state_of(attachment) | more,
+        )
+    )
+
+
+async def tell(scope: Scope, attachment: Attachment, message: Message) -> None:
+    """Mail the attachment's user, if the account is active: held, so that nobody is written to after leaving."""
+    user = await accounts.lock(attachment.user_id)
+    if user.state is AccountState.ACTIVE:
+        await scope.mail(message, user)
+
+
 async def each(
-    ids: Sequence[int | None], argument: str, act: Callable[[int | None, tuple[str, ...]], Awaitable[int]]
+    ids: Sequence[Key], argument: str, act: Callable[[Key, tuple[str, ...]], Awaitable[int]], *below: str
 ) -> list[Outcome]:
     """The act on every element, each in its own transaction: one that is refused doesn't undo the others.
+
+    A refusal with no path of its own is about the id, which stands `below` the element.
 
     Raises:
         TooMany: when there are more than 100; then nothing is done.
@@ -64,10 +95,12 @@ async def each(
         path = (argument, str(place))
         try:
             if id is not None and id in seen:
-                raise Invalid(*path, rule="twice")
+                raise Invalid(rule="twice")
             outcomes.append(Outcome(await act(id, path)))
         except DomainError as error:
-            outcomes.append(Outcome(None, error if error.path else error.under(*path)))
+            for single in error.each():
+                single.path = single.path or (*path, *below)
+            outcomes.append(Outcome(None, error))
         if id is not None:
             seen.add(id)
     return outcomes
@@ -84,9 +117,7 @@ async def entitled(
     wanted = {id for id in service_ids if id is not None}
     found = await services.of_structure(structure_id, wanted)
     today = scope.today()
-    good = {
-        id for id, service in found.items() if service.active and not (service.valid_until and service.valid_until < today)
-    }
+    good = {id for id, service in found.items() if service.is_active_on(today)}
     if None in service_ids or wanted - good or (among is not None and wanted - among):
         raise ServiceNotEntitled(*path)
     return wanted

@@ -7,7 +7,7 @@ import strawberry
 
 from models.attachments import AttachmentFilter as Filter
 from models.attachments import AttachmentStatus, DecisionAct, Role
-from models.errors import NotFound
+from models.errors import Invalid, NotFound
 from resolvers import attachments, policy, queues, requests, seats, structures, users
 from resolvers.attachments import Change, Gift
 from resolvers.requests import NewRequest, Validation
@@ -66,7 +66,7 @@ class Attachment(Node):
         scope = info.context.scope
         return policy.acts_on(
             AttachmentStatus(self.status),
-            role=await scope.role_on(self.structure_id),
+            role=await info.context.load(queues.roles_on, self.structure_id),
             target=Role(self.role),
             own=self.user_id == scope.signed_in().account_id,
             ended=self.valid_until is not None and self.valid_until < scope.today(),
@@ -313,5 +313,7 @@ def _successors(given: list[SuccessionInput]) -> dict[int, tuple[int, int]]:
         structure, successor = number(item.structure_id, "Structure"), number(item.successor_id, "User")
         if structure is None or successor is None:
             raise NotFound("successions", str(place), "structure_id" if structure is None else "successor_id")
+        if structure in found:
+            raise Invalid("successions", str(place), "structure_id", rule="twice")
         found[structure] = (successor, place)
     return found

@@ -171,7 +171,8 @@ class StructureQuery:
         return await structures.identified(info.context.scope, identifier.type, identifier.value, selection_of(info))
 
     @strawberry.field(description="The reference list of spaces.")
-    def spaces(self) -> list[Space]:
+    def spaces(self, info: Info) -> list[Space]:
+        info.context.scope.signed_in()
         return [Space(code=code) for code in SpaceCode]
 
 

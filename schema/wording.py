@@ -182,6 +182,19 @@ RULES: Words = {
         "Donnez au moins les 3 premiers caractères de l'identifiant.",
         "Give at least the first 3 characters of the identifier.",
     ),
+    "Invalid.directory_type": (
+        "Ce type d'identifiant n'est pas connu : SIRET, UE_HORS_FRANCE, HORS_UE, RIDET, TAHITI, PARTICULIER ou AUTRE.",
+        "This type of identifier is not known: SIRET, UE_HORS_FRANCE, HORS_UE, RIDET, TAHITI, PARTICULIER or AUTRE.",
+    ),
+    "Invalid.yes_or_no": ("Saisissez oui ou non.", "Enter yes or no."),
+    "Invalid.cells": (
+        "Cette ligne n'a pas autant de cellules que la première.",
+        "This line has not as many cells as the first one.",
+    ),
+    "Invalid.repeated": (
+        "Une ligne précédente porte déjà cet identifiant.",
+        "An earlier line has this identifier already.",
+    ),
     "Invalid.own_structure": (
         "Choisissez une structure à laquelle vous êtes rattaché.",
         "Choose a structure to which you are attached.",

@@ -196,15 +196,13 @@ class World:
         return [("attached_by_manager", person.login)]
 
     def update(self, actor: Person, tie: Tie, start: date | None, end: date | None, end_given: bool) -> Foretold:
-        own_seat = tie.person is actor and tie.role == PRINCIPAL
-        if actor.state != "ACTIVE" or not (own_seat or self._manages_other(actor, tie)):
-            return REFUSED
-        if self.read(tie) not in {"VALIDATED", "DEACTIVATED"}:
+        if tie.person is actor:  # the seat has no end and its beginning can't be put off; nothing else of one's own moves
+            held = actor.state == "ACTIVE" and self.role(actor, tie.place) == PRINCIPAL
+            return UNCHANGED if held and start is None and end is None else REFUSED
+        if not self._manages_other(actor, tie) or self.read(tie) not in {"VALIDATED", "DEACTIVATED"}:
             return REFUSED
         new_start, new_end = start or tie.start, end if end_given else tie.end
-        if tie.role == PRINCIPAL and (new_end is not None or new_start > self.today):
-            return REFUSED  # the seat is held at every instant
-        if (start or end_given) and not self.dates_fit(new_start, new_end):
+        if new_end is not None and (new_end < new_start or (end_given and new_end < self.today)):
             return REFUSED
         if (new_start, new_end) == (tie.start, tie.end):
             return UNCHANGED
@@ -293,21 +291,20 @@ class World:
 
     def sign_up(self, login: str) -> Foretold:
         person = self.by_login(login)
-        if not self._may_mail("ACTIVATION", login):
-            return UNCHANGED
         if person is None:
             self.people.append(Person(login.strip().casefold(), "PENDING_ACTIVATION"))
+        elif not self._may_mail("ACTIVATION", login):
+            return UNCHANGED
         elif person.state == "ACTIVE":
             return [("address_already_known", person.login)]
         elif person.state != "PENDING_ACTIVATION":
             return UNCHANGED
         return [("account_activation", login.strip().casefold())]
 
-    def activate(self, person: Person | None) -> Foretold:
-        if person is None or person.state != "PENDING_ACTIVATION" or not self._good_link(person, "ACTIVATION"):
+    def activate(self, person: Person, password: str) -> Foretold:
+        if person.state != "PENDING_ACTIVATION" or not self._good_link(person, "ACTIVATION"):
             return REFUSED
-        person.state = "ACTIVE"
-        del person.links["ACTIVATION"]
+        person.state, person.password, person.links = "ACTIVE", password, {}
         return []
 
     def sign_in(self, person: Person) -> Foretold:
@@ -337,10 +334,10 @@ class World:
             return UNCHANGED
         return [("reactivation_link", person.login)]
 
-    def come_back(self, person: Person) -> Foretold:
+    def come_back(self, person: Person, password: str) -> Foretold:
         if self.state(person) != "DEACTIVATED" or not self._good_link(person, "REACTIVATION"):
             return REFUSED
-        person.state, person.left_at, person.links = "ACTIVE", None, {}
+        person.state, person.left_at, person.links, person.password = "ACTIVE", None, {}, password
         return [("account_reactivated", person.login)]
 
     def suspend(self, actor: Person, person: Person, reason: str) -> Foretold:

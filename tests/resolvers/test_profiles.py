@@ -38,7 +38,8 @@ from tests.resolvers.mailbox import assert_untold, outcomes, overtaken, refused,
 pytestmark = pytest.mark.usefixtures("db")
 ScopeOf = Callable[..., Scope]
 NEW = "Lighthouse-Keeper-7"
-ADDRESS = {"line1": "1 rue Haute", "line2": "Bât. B", "line3": None, "postcode": "69001", "city": "Lyon", "country": "fr"}
+ADDRESS = {"line1": "1 rue Haute", "line2": "Bât. B", "line3": None, "postcode": "69001", "city": "Lyon"}
+ADDRESS["country"] = "fr"
 STORED = ADDRESS | {"country": "FR"}
 
 
@@ -50,14 +51,13 @@ async def event(type: str) -> tuple[dict[str, Any], dict[str, Any]]:
 # ------------------------------------------------------------------ simple fields
 async def test_person_saves_everything_at_once(scope_of: ScopeOf) -> None:
     person = await factories.person(last_name="Before")
-    sent = {"first_name": " Léa ", "last_name": "D'Arc", "phone": "01 02 03 04 05", "postal_address": ADDRESS}
-    sent |= {"language": Language.FR, "time_zone": "Europe/Rome", "receive_activity_notifications": True}
+    others = {"language": Language.FR, "time_zone": "Europe/Rome", "receive_activity_notifications": True}
+    sent = {"first_name": " Léa ", "last_name": "D'Arc", "phone": "01 02 03 04 05", "postal_address": ADDRESS, **others}
     await profiles.update(scope_of(person), sent)
     saved = await Account.get()
-    expected = {"first_name": "Léa", "last_name": "D'Arc", "phone": "0102030405", "language": "FR"} | STORED
-    expected |= {"time_zone": "Europe/Rome", "receive_activity_notifications": True}
+    expected = {"first_name": "Léa", "last_name": "D'Arc", "phone": "0102030405", **STORED, **others}
     assert {name: getattr(saved, name) for name in expected} == expected
-    assert saved.folded_name == "d'arc lea"
+    assert saved.folded_name == "d arc lea"
     before, after = await event("ProfileUpdated")
     assert after == {name: value for name, value in expected.items() if value is not None}
     assert before == {name: getattr(person, name) for name in after}
@@ -91,6 +91,7 @@ async def test_saving_what_is_there_already_tells_nothing(scope_of: ScopeOf) -> 
 
 async def test_every_wrong_field_is_told_and_nothing_is_saved(scope_of: ScopeOf) -> None:
     person = await factories.person()
+    before = await Account.all().values()
     sent = {
         "first_name": " ",
         "last_name": "x" * 81,
@@ -118,12 +119,18 @@ async def test_every_wrong_field_is_told_and_nothing_is_saved(scope_of: ScopeOf)
         (TooShort, "secret_question", "answer"),
     ):
         await profiles.update(scope_of(person), sent)
-    assert dict(await Account.get()) == dict(person)
+    assert await Account.all().values() == before
 
 
 @pytest.mark.parametrize(
     ("country", "postcode", "stored"),
-    [("FR", "75 001", "75001"), ("FR", "7500", None), ("FR", "ABCDE", None), ("GB", "sw1a 1aa", "SW1A 1AA"), ("BE", "1000", "1000")],
+    [
+        ("FR", "75 001", "75001"),
+        ("FR", "7500", None),
+        ("FR", "ABCDE", None),
+        ("GB", "sw1a 1aa", "SW1A 1AA"),
+        ("BE", "1000", "1000"),
+    ],
 )
 async def test_french_postcode_has_five_digits(
     scope_of: ScopeOf, country: str, postcode: str, stored: str | None

@@ -1,0 +1,83 @@
+"""`rattache check`: whether this installation could serve, one line for each thing it needs."""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import typer
+
+from graph import keys, settings
+from graph.settings import Settings, SettingsRefused
+from mailer.transport import TransportFailure, open_transport
+from models import database
+from models.errors import DatabaseAway
+
+
+class Failed(Exception):
+    """The thing that was looked at can't be used; the text says why."""
+
+
+def check() -> None:
+    """Look at configuration, database, migrations, mail and storage; exit code 1 when any of them fails."""
+    try:
+        chosen = settings.read()
+        keys.application_key(chosen)
+    except SettingsRefused as refused:
+        typer.echo(f"configuration  FAILED  {refused}")
+        raise typer.Exit(1) from None
+    kept = "SECRET_KEY is set" if chosen.secret_key else f"the key is kept in {chosen.data_dir / 'secret-key'}"
+    typer.echo(f"configuration  ok      {kept}")
+    if not asyncio.run(_all_pass(chosen)):
+        raise typer.Exit(1)
+
+
+async def _all_pass(chosen: Settings) -> bool:
+    looks: dict[str, Callable[[Settings], Awaitable[str]]] = {
+        "database": _database,
+        "migrations": _migrations,
+        "mail": _mail,
+        "storage": _storage,
+    }
+    results = [await _passes(name, look, chosen) for name, look in looks.items()]
+    await database.close()
+    return all(results)
+
+
+async def _passes(name: str, look: Callable[[Settings], Awaitable[str]], chosen: Settings) -> bool:
+    try:
+        typer.echo(f"{name:14} ok      {await look(chosen)}")
+    except (Failed, DatabaseAway, TransportFailure, OSError) as failure:
+        typer.echo(f"{name:14} FAILED  {str(failure) or type(failure).__name__}")
+        return False
+    return True
+
+
+async def _database(chosen: Settings) -> str:
+    await database.connect(chosen.database)
+    await database.ping()
+    return "SQLite answers" if database.is_sqlite() else "PostgreSQL answers"
+
+
+async def _migrations(_: Settings) -> str:
+    await database.ping()
+    missing = await database.pending_migrations()
+    if missing and not database.is_sqlite():
+        raise Failed(f"run `rattache migrate`: {', '.join(missing)}")
+    return f"`rattache serve` will apply {', '.join(missing)}" if missing else "none is missing"
+
+
+async def _mail(chosen: Settings) -> str:
+    await open_transport(chosen.smtp, chosen.mails).check()
+    return "the mail server lets us in" if chosen.smtp else f"no SMTP_URL: mails are written to {chosen.mails}"
+
+
+async def _storage(chosen: Settings) -> str:
+    await asyncio.to_thread(_make_writable, chosen.storage)
+    return str(chosen.storage)
+
+
+def _make_writable(folder: Path) -> None:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise Failed(f"{folder} can't be written")

@@ -1,0 +1,131 @@
+"""The small world of `rattache serve --demo`: known people and invented structures, made by the ordinary rules."""
+
+from dataclasses import replace
+from datetime import date
+
+from graph.settings import Settings
+from mailer import outbox
+from models import accounts
+from models.accounts import Account, AccountState
+from models.actors import Actor, PlatformRole
+from models.attachments import Role
+from models.identifiers import IdentifierType
+from models.profiles import Language, email_key
+from models.reading import Selection
+from models.spaces import SpaceCode
+from resolvers import accounts as entries
+from resolvers import attachments, operators, requests, services, sessions, structures
+from resolvers.attachments import Gift
+from resolvers.requests import NewRequest
+from resolvers.scope import Office, Scope
+from resolvers.services import Particulars as ServiceParticulars
+from resolvers.structures import Particulars
+
+PASSWORD = "Demonstration-2026!"  # noqa: S105 - known to everyone on purpose, and served to this machine alone
+QUESTION, ANSWER = "Quel mot ouvre la démonstration ?", "demo"
+SINCE = date(2026, 1, 5)
+
+CLAIRE, SAMIR, LEA = "claire@demo.example", "samir@demo.example", "lea@demo.example"
+SUPPORT, NADIA = "support@demo.example", "nadia@demo.example"
+PEOPLE = {
+    CLAIRE: ("Claire", "Delmas", "principal manager of two structures"),
+    SAMIR: ("Samir", "Benali", "secondary manager of one of them"),
+    LEA: ("Léa", "Marchand", "simple user, with a request that waits"),
+    SUPPORT: ("Sylvie", "Assistance", "support"),
+    NADIA: ("Nadia", "Roussel", "principal manager of a public structure"),
+}
+WORKSHOP = Particulars(
+    identifier_type=IdentifierType.SIRET,
+    identifier="90000000100017",
+    name="Ateliers Delmas",
+    postal_address={"line1": "12 rue des Tanneurs", "postcode": "35000", "city": "Rennes", "country": "FR"},
+    email="contact@ateliers-delmas.example",
+    phone="02 99 00 00 01",
+    spaces=(SpaceCode.WORKS_INVOICES,),
+)
+TRANSPORT = Particulars(
+    identifier_type=IdentifierType.SIRET,
+    identifier="90000001900019",
+    name="Transports Armor Littoral",
+    postal_address={"line1": "3 quai du Port", "postcode": "22000", "city": "Saint-Brieuc", "country": "FR"},
+    spaces=(SpaceCode.FUEL_TAX_REFUNDS,),
+)
+TOWN = Particulars(
+    identifier_type=IdentifierType.SIRET,
+    identifier="21350000200018",
+    name="Commune de Valombre-sur-Ille",
+    postal_address={"line1": "1 place de la Mairie", "postcode": "35250", "city": "Valombre-sur-Ille", "country": "FR"},
+    spaces=(SpaceCode.INVOICES_RECEIVED,),
+    flags={"service_code_required": True},
+)
+WORKSHOP_SERVICES = (ServiceParticulars("COMPTA", "Comptabilité"), ServiceParticulars("CHANTIERS", "Chantiers"))
+TOWN_SERVICES = (ServiceParticulars("FINANCES", "Direction des finances", engagement_number_required=True),)
+
+
+async def prepare(office: Office) -> None:
+    """Make whatever of the demo world isn't there yet; what people have changed since stays as it is."""
+    people = {email: await _person(office, email) for email in PEOPLE}
+    if people[SUPPORT].platform_role is None:
+        first_name, last_name, _ = PEOPLE[SUPPORT]
+        await operators.give_platform_role(
+            Scope(office), SUPPORT, PlatformRole.SUPPORT, first_name=first_name, last_name=last_name
+        )
+    claire, nadia = _as(office, people[CLAIRE]), _as(office, people[NADIA])
+    support = _as(office, people[SUPPORT], PlatformRole.SUPPORT)
+    if not await _is_there(claire, WORKSHOP):
+        workshop = await structures.create(claire, WORKSHOP)
+        for given in WORKSHOP_SERVICES:
+            await services.save(claire, workshop, None, given)
+        await attachments.give(claire, Gift(workshop, SAMIR, Role.SECONDARY_MANAGER, SINCE))
+        await attachments.give(claire, Gift(workshop, LEA, Role.SIMPLE_USER, SINCE))
+    if not await _is_there(claire, TOWN):
+        town = await structures.register_public(support, TOWN, people[NADIA].id)
+        for given in TOWN_SERVICES:
+            await services.save(nadia, town, None, given)
+    if not await _is_there(claire, TRANSPORT):
+        transport = await structures.create(claire, TRANSPORT)
+        asked = NewRequest(
+            structure_id=transport, valid_from=claire.today(), comment="Je suis les remboursements de TIC."
+        )
+        await requests.request(_as(office, people[LEA]), [asked])
+
+
+def told(settings: Settings) -> str:
+    """What to print as the demo starts: where it is, and who can sign in."""
+    width = max(map(len, PEOPLE))
+    lines = [f"  {email:{width}}  {what}" for email, (_, _, what) in PEOPLE.items()]
+    places = [f"  {settings.public_url}/graphql  the API, with GraphiQL"]
+    if settings.smtp is None:
+        places.append(f"  {settings.public_url}/mails    the mails that it would send")
+    return "\n".join(["The demo is served at", *places, f"Password {PASSWORD}, secret answer {ANSWER}:", *lines])
+
+
+async def _person(office: Office, email: str) -> Account:
+    """The active account of a demo person, signed up and activated as anybody's is."""
+    known = await accounts.by_login(email_key(email))
+    if known is not None and known.state is not AccountState.PENDING_ACTIVATION:
+        return known
+    issued: list[str] = []
+
+    def token() -> str:
+        issued.append(office.token())
+        return issued[-1]
+
+    scope = Scope(replace(office, token=token))
+    first_name, last_name, _ = PEOPLE[email]
+    await entries.sign_up(
+        scope, login_email=email, first_name=first_name, last_name=last_name, language=Language.FR, accept_terms=True
+    )
+    link = issued[-1]
+    entry = await entries.activate(scope, token=link, password=PASSWORD, secret_question=QUESTION, secret_answer=ANSWER)
+    await sessions.sign_out(scope)
+    await outbox.withdraw(entry.account_id)  # the activation mail: its link has been used
+    return await accounts.existing(entry.account_id)
+
+
+def _as(office: Office, account: Account, role: PlatformRole | None = None) -> Scope:
+    return Scope(office, Actor(account.id, 0, role or account.platform_role), Language.FR)
+
+
+async def _is_there(scope: Scope, given: Particulars) -> bool:
+    return await structures.identified(scope, given.identifier_type, given.identifier, Selection()) is not None

@@ -1,0 +1,147 @@
+"""The commands that operators give to a database: administrators, imports, the outbox."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from graph import imports, settings, starting, workers
+from graph.app import office_of
+from graph.settings import Settings
+from mailer import outbox
+from models import database
+from models.accounts import Language
+from models.actors import PlatformRole
+from models.directories import Tally
+from models.errors import DomainError
+from models.outbox import Mail, MailState
+from models.structures import StructureKind
+from resolvers import operators
+from resolvers.scope import Scope
+from schema.wording import explain
+
+Result = TypeVar("Result")
+
+mail = typer.Typer(help="Look at the outbox, and try again what was given up.", no_args_is_help=True)
+
+
+class Refused(Exception):
+    """The command can't be followed; the text says why."""
+
+
+def within(act: Callable[[Scope, Settings], Awaitable[Result]]) -> Result:
+    """What `act` gives with the database open; an operator acts as nobody, in English.
+
+    Raises:
+        SettingsRefused: when the environment can't be used.
+        DatabaseAway: when the database can't be reached, or isn't migrated.
+        Refused: when a rule refuses the act.
+    """
+    chosen = settings.read()
+    office = office_of(chosen)
+
+    async def opened() -> Result:
+        await starting.open_database(chosen.database, migrate=database.is_sqlite_url(chosen.database))
+        try:
+            return await act(Scope(office, language=Language.EN), chosen)
+        except DomainError as error:
+            raise Refused(explain(error, Language.EN)) from error
+        finally:
+            await database.close()
+
+    return asyncio.run(opened())
+
+
+def create_admin(
+    email: Annotated[str, typer.Argument(help="The login e-mail.")],
+    support: Annotated[bool, typer.Option("--support", help="Give the role of support, not of administrator.")] = False,
+    first_name: Annotated[str, typer.Option(help="Of a new account.")] = "Compte",
+    last_name: Annotated[str, typer.Option(help="Of a new account.")] = "Administration",
+) -> None:
+    """Make an account an administrator's, a new one if need be, and print the link that activates it."""
+    role = PlatformRole.SUPPORT if support else PlatformRole.ADMIN
+
+    async def act(scope: Scope, chosen: Settings) -> None:
+        token = await operators.give_platform_role(scope, email, role, first_name=first_name, last_name=last_name)
+        typer.echo(f"{email} has the role {role}.")
+        if token:
+            typer.echo("To activate the account within 60 minutes, open:")
+            typer.echo(workers.letterhead(chosen).link("activate", token))
+
+    within(act)
+
+
+def import_structures(
+    file: Annotated[Path, typer.Argument(help="The public directory's CSV file.", exists=True, dir_okay=False)],
+    kind: Annotated[
+        StructureKind | None,
+        typer.Option(case_sensitive=False, help="Of all lines; else a SIRET that starts with 1 or 2 is PUBLIC."),
+    ] = None,
+) -> None:
+    """Load structures from the public directory, refused lines into a file beside; again, it changes nothing."""
+    report = imports.report_beside(file)
+
+    async def act(scope: Scope, _: Settings) -> Tally:
+        return await imports.import_structures(file, kind, report, at=scope.now())
+
+    try:
+        tally = within(act)
+    except imports.NotADirectory as error:
+        raise Refused(f"{file} isn't a directory of structures: its first line lacks {error}.") from error
+    except OSError as error:
+        raise Refused(f"{error.filename}: {error.strerror}.") from error
+    typer.echo(", ".join(f"{count} {name}" for name, count in vars(tally).items()) + ".")
+    if tally.refused:
+        typer.echo(f"The refused lines and why are in {report}.")
+
+
+@mail.command("list")
+def list_mails(
+    state: Annotated[MailState | None, typer.Option(help="Only the mails of this state.", case_sensitive=False)] = None,
+    dead: Annotated[bool, typer.Option("--dead", help="Only the mails that were given up.")] = False,
+    limit: Annotated[int, typer.Option(help="How many at most.", min=1, max=1000)] = 50,
+) -> None:
+    """List the newest mails."""
+
+    async def act(_: Scope, __: Settings) -> list[Mail]:
+        return await (outbox.dead_letters(limit=limit) if dead else outbox.listed(state, limit=limit))
+
+    table = Table("id", "state", "message", "to", "due", "tries", "last error")
+    for each in within(act):
+        due = f"{each.due_at:%Y-%m-%d %H:%M:%S}"
+        table.add_row(
+            str(each.id), each.state, each.message, each.address, due, str(each.attempts), each.last_error or ""
+        )
+    Console().print(table)
+
+
+@mail.command("show")
+def show_mail(mail_id: Annotated[int, typer.Argument(help="The mail's id, as `list` shows it.")]) -> None:
+    """Show one mail; the token of its link stays sealed."""
+
+    async def act(_: Scope, __: Settings) -> Mail | None:
+        return await outbox.shown(mail_id)
+
+    found = within(act)
+    if found is None:
+        raise Refused(f"There is no mail {mail_id}.")
+    for name in Mail._meta.fields_db_projection:
+        typer.echo(f"{name}: {getattr(found, name)}")
+
+
+@mail.command("retry")
+def retry_mails(
+    ids: Annotated[
+        list[int] | None, typer.Argument(help="Their ids; all that were given up when none is named.")
+    ] = None,
+) -> None:
+    """Try mails again for three more days; one whose link has died stays dead."""
+
+    async def act(scope: Scope, _: Settings) -> int:
+        return await outbox.retry(ids or None, now=scope.now())
+
+    typer.echo(f"{within(act)} mails will be tried again.")

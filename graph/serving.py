@@ -1,0 +1,104 @@
+"""The commands that run the program: the server, a courier alone, the migrations, the schema as text."""
+
+import asyncio
+import os
+from typing import Annotated
+
+import typer
+import uvicorn
+from starlette.applications import Starlette
+
+from graph import app, demo, keys, logs, settings, workers
+from graph.settings import LOOPBACK, Settings, SettingsRefused
+from mailer.seals import Sealer
+from models import database
+from resolvers import scope as scopes
+from schema import sdl
+
+OPTIONS = "RATTACHE_SERVE"  # how the options reach the processes of `--workers`: a host, and the words that follow
+GRACE_SECONDS = 15
+
+
+def serve(
+    host: Annotated[str, typer.Option(help="The address to listen at.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="The port to listen at.", min=1, max=65_535)] = 8000,
+    processes: Annotated[
+        int, typer.Option("--workers", help="How many processes serve; more than one needs PostgreSQL.", min=1)
+    ] = 1,
+    with_demo: Annotated[
+        bool,
+        typer.Option("--demo", help="Serve a small world of its own, with known passwords, on this machine alone."),
+    ] = False,
+    no_worker: Annotated[bool, typer.Option("--no-worker", help="Send no mail: `rattache worker` does.")] = False,
+) -> None:
+    """Serve the API and the pages, and send the mails; the database is migrated first."""
+    chosen = read(host, port, with_demo)
+    if with_demo and host not in LOOPBACK:
+        raise SettingsRefused("--demo has known passwords: it listens at 127.0.0.1 only.")
+    if with_demo and processes > 1:
+        raise SettingsRefused("--demo is served by one process: leave --workers out.")
+    if processes > 1 and database.is_sqlite_url(chosen.database):
+        raise SettingsRefused(
+            "--workers needs PostgreSQL, since an SQLite file is served by one process: set DATABASE_URL."
+        )
+    logs.configure(chosen.log_format)
+    keys.application_key(chosen)  # made by this process, so that all of them read the same
+    if with_demo:
+        typer.echo(demo.told(chosen))
+    os.environ[OPTIONS] = " ".join([host, str(port), *["demo"] * with_demo, *["no-worker"] * no_worker])
+    uvicorn.run(
+        "graph.serving:application",
+        factory=True,
+        host=host,
+        port=port,
+        workers=processes,
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+
+
+def application() -> Starlette:
+    """The application of one serving process, by the environment and the options of `rattache serve`."""
+    host, port, *words = os.environ.get(OPTIONS, "127.0.0.1 8000").split()
+    chosen = read(host, int(port), "demo" in words)
+    logs.configure(chosen.log_format)
+    return app.create_app(
+        chosen,
+        sends="no-worker" not in words,
+        on_loopback=host in LOOPBACK,
+        prepare=demo.prepare if "demo" in words else None,
+    )
+
+
+def read(host: str, port: int, with_demo: bool) -> Settings:
+    """The settings of a server that listens there.
+
+    Raises:
+        SettingsRefused: when the environment can't be used.
+    """
+    shown = f"[{host}]" if ":" in host else host
+    shown = "127.0.0.1" if shown in ("0.0.0.0", "[::]") else shown  # noqa: S104 - a link can't lead to "everywhere"
+    chosen = settings.read(public_url=f"http://{shown}:{port}")
+    return chosen.for_demo() if with_demo else chosen
+
+
+def worker() -> None:
+    """Send the mails of the outbox; any number of workers may run, on any number of machines."""
+    chosen = settings.read()
+    logs.configure(chosen.log_format)
+    sealer = Sealer(keys.application_key(chosen), chosen.mail_domain)
+    asyncio.run(workers.work(chosen, sealer, scopes.utc_now))
+
+
+def migrate() -> None:
+    """Bring the database to the newest migration; nothing happens when it is there already."""
+    chosen = settings.read()
+    asyncio.run(database.migrate(chosen.database))
+    typer.echo("The database is at the newest migration.")
+
+
+def export_schema() -> None:
+    """Print the GraphQL schema in the schema definition language."""
+    typer.echo(sdl(), nl=False)

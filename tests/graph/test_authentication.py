@@ -1,0 +1,127 @@
+"""Who an operation acts for, in which language, and what becomes of the cookie."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+
+from graph.authentication import COOKIE, language_of
+from models import database
+from models.accounts import Language
+from tests import factories
+from tests.conftest import Clock
+from tests.graph.apps import SIGN_IN, ask, served, settings_of
+
+ME = "{ me { loginEmail language } }"
+
+
+async def _signed_in(client: httpx.AsyncClient, email: str) -> tuple[str, httpx.Response]:
+    variables = {"email": email, "password": factories.PASSWORD}
+    response = await client.post("/graphql", json={"query": SIGN_IN, "variables": variables})
+    return response.json()["data"]["signIn"]["token"], response
+
+
+async def test_a_bearer_token_stands_for_its_account(tmp_path: Path, database_url: str) -> None:
+    async with served(settings_of(tmp_path, database_url), sends=False) as client:
+        ada = await factories.person()
+        token, _ = await _signed_in(client, ada.login_email)
+        client.cookies.clear()
+        answer = await ask(client, ME, {"authorization": f"Bearer {token}"})
+        assert answer["data"] == {"me": {"loginEmail": ada.login_email, "language": "EN"}}
+
+
+@pytest.mark.parametrize("header", ["Bearer nobody's", "Bearer ", "Basic abc", "ApiKey abc", ""])
+async def test_a_token_that_is_no_good_is_nobodys(tmp_path: Path, database_url: str, header: str) -> None:
+    async with served(settings_of(tmp_path, database_url), sends=False) as client:
+        assert (await ask(client, ME, {"authorization": header}))["data"] == {"me": None}
+
+
+async def test_a_session_left_alone_too_long_is_nobodys(tmp_path: Path, database_url: str, clock: Clock) -> None:
+    settings = settings_of(tmp_path, database_url, session_idle="1h")
+    async with served(settings, clock=clock, sends=False) as client:
+        ada = await factories.person()
+        await _signed_in(client, ada.login_email)
+        clock.now += timedelta(minutes=59)
+        assert (await ask(client, ME))["data"]["me"] is not None
+        clock.now += timedelta(minutes=61)
+        assert (await ask(client, ME))["data"]["me"] is None
+
+
+async def test_signing_in_sets_a_cookie_that_counts_and_signing_out_takes_it(tmp_path: Path, database_url: str) -> None:
+    async with served(settings_of(tmp_path, database_url), sends=False) as client:
+        ada = await factories.person()
+        token, response = await _signed_in(client, ada.login_email)
+        cookie = response.headers["set-cookie"]
+        assert cookie.startswith(f"{COOKIE}={token}; ")
+        assert "HttpOnly" in cookie
+        assert "SameSite=lax" in cookie
+        assert "Secure" not in cookie
+        assert (await ask(client, ME))["data"]["me"] == {"loginEmail": ada.login_email, "language": "EN"}
+        await ask(client, "mutation { signOut { acknowledged } }")
+        assert COOKIE not in client.cookies
+        assert (await ask(client, ME, {"cookie": f"{COOKIE}={token}"}))["data"]["me"] is None
+
+
+async def test_the_cookie_is_secure_away_from_loopback(tmp_path: Path, database_url: str) -> None:
+    settings = settings_of(tmp_path, database_url, public_url="https://accounts.example")
+    async with served(settings, sends=False) as client:
+        ada = await factories.person()
+        _, response = await _signed_in(client, ada.login_email)
+        assert "Secure" in response.headers["set-cookie"]
+        assert response.headers["strict-transport-security"] == "max-age=63072000"
+
+
+@pytest.mark.parametrize(
+    "headers", [{"origin": "https://evil.example"}, {"origin": "null"}, {"sec-fetch-site": "cross-site"}]
+)
+async def test_another_sites_page_can_not_use_the_cookie(
+    tmp_path: Path, database_url: str, headers: dict[str, str]
+) -> None:
+    async with served(settings_of(tmp_path, database_url), sends=False) as client:
+        ada = await factories.person()
+        await _signed_in(client, ada.login_email)
+        assert (await ask(client, ME, headers))["data"]["me"] is None
+
+
+async def test_a_header_that_names_none_of_our_languages_leaves_the_accounts(tmp_path: Path, database_url: str) -> None:
+    wrong = "{ structures(search: {}, first: 1) { totalCount } }"
+    async with served(settings_of(tmp_path, database_url), sends=False) as client:
+        ada = await factories.person(language="EN")
+        anonymous = await ask(client, wrong, {"accept-language": "de"})
+        await _signed_in(client, ada.login_email)
+        english = await ask(client, wrong, {"accept-language": "de"})
+        french = await ask(client, wrong, {"accept-language": "fr"})
+        assert anonymous["errors"][0]["message"] == "Connectez-vous d'abord."
+        assert english["errors"][0]["message"] != french["errors"][0]["message"]
+
+
+@pytest.mark.parametrize(
+    ("header", "language"),
+    [
+        ("", None),
+        ("de", None),
+        ("*", None),
+        ("fr", Language.FR),
+        ("EN-us", Language.EN),
+        ("de, en;q=0.3, fr;q=0.2", Language.EN),
+        ("en;q=0.3, fr-CH;q=0.9", Language.FR),
+        ("en;q=0", None),
+        ("en;q=nonsense", None),
+    ],
+)
+def test_the_header_names_the_language(header: str, language: Language | None) -> None:
+    assert language_of(header) is language
+
+
+async def test_a_database_that_goes_away_is_told_as_such(tmp_path: Path, database_url: str) -> None:
+    async with served(settings_of(tmp_path, database_url), sends=False) as client:
+        await database.close()
+        await database.connect("postgres://nobody@127.0.0.1:1/none")
+        response = await client.post("/graphql", json={"query": ME}, headers={"authorization": "Bearer x"})
+        assert response.status_code == 503
+        assert response.json()["errors"][0]["extensions"]["code"] == "UNAVAILABLE"
+        assert (await client.get("/readyz")).status_code == 503
+        assert (await client.get("/healthz")).status_code == 200
+        await database.close()
+        await database.connect(database_url)

@@ -1,0 +1,85 @@
+"""How often one source may ask, with Redis, without it, and while it is away."""
+
+from pathlib import Path
+
+import pytest
+from limits import RateLimitItemPerMinute
+from starlette.requests import HTTPConnection
+
+from graph.limits import Limits, source_of
+from models.errors import RateLimited
+from tests.graph.apps import SIGN_IN, ask, served, settings_of
+
+TWO = RateLimitItemPerMinute(2)
+NOWHERE = "redis://127.0.0.1:1"
+
+
+def _from(host: str | None) -> HTTPConnection:
+    return HTTPConnection({"type": "http", "headers": [], "client": (host, 1) if host is not None else None})
+
+
+@pytest.mark.parametrize(
+    ("host", "source"),
+    [
+        ("203.0.113.7", "203.0.113.7"),
+        ("::ffff:203.0.113.7", "203.0.113.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("testclient", "testclient"),
+        (None, "unknown"),
+    ],
+)
+def test_a_source_is_an_address_or_a_network(host: str | None, source: str) -> None:
+    assert source_of(_from(host)) == source
+
+
+async def _passes(limits: Limits, key: str) -> bool:
+    try:
+        await limits.count(TWO, key)
+    except RateLimited as limited:
+        return limited.retry_after not in range(1, 61)
+    return True
+
+
+@pytest.mark.parametrize("redis_url", [None, NOWHERE])
+async def test_one_too_many_is_refused_also_while_redis_is_away(redis_url: str | None) -> None:
+    limits = Limits(redis_url=redis_url)
+    assert [await _passes(limits, key) for key in "aaabb"] == [True, True, False, True, True]
+
+
+async def test_switched_off_nothing_is_counted() -> None:
+    limits = Limits(on=False)
+    assert [await _passes(limits, "a") for _ in range(4)] == [True] * 4
+
+
+async def test_the_31st_sign_in_of_a_minute_is_refused(tmp_path: Path, database_url: str) -> None:
+    async with served(settings_of(tmp_path, database_url), sends=False) as client:
+        for number in range(31):
+            answer = await ask(client, SIGN_IN, email="" if number < 30 else "ada@people.example", password="x")
+        assert answer["errors"][0]["extensions"]["code"] == "RATE_LIMITED"
+        assert 1 <= answer["errors"][0]["extensions"]["retryAfter"] <= 60
+        assert (await client.get("/account/activate?token=x")).status_code == 404
+
+
+async def test_the_601st_request_of_a_minute_is_refused(tmp_path: Path) -> None:
+    async with served(settings_of(tmp_path), sends=False) as client:
+        for _ in range(600):
+            assert (await client.get("/graphql?query=")).status_code != 429
+        response = await client.post("/graphql", json={"query": "{ __typename }"})
+        assert response.status_code == 429
+        assert response.json()["errors"][0]["extensions"]["retryAfter"] == int(response.headers["retry-after"])
+        assert (await client.get("/healthz")).status_code == 200
+
+
+async def test_switched_off_the_601st_request_passes(tmp_path: Path) -> None:
+    async with served(settings_of(tmp_path, rate_limits=False), sends=False) as client:
+        for _ in range(601):
+            assert (await client.get("/graphql?query=")).status_code != 429
+
+
+async def test_the_pages_ask_for_no_more_links_than_the_api(tmp_path: Path, database_url: str) -> None:
+    async with served(settings_of(tmp_path, database_url), sends=False) as client:
+        for _ in range(31):
+            response = await client.post("/account/activate/link", data={"login_email": "nobody@people.example"})
+        assert response.status_code == 429
+        assert 1 <= int(response.headers["retry-after"]) <= 60

@@ -1,0 +1,95 @@
+"""The role -> right table, read as a person would: who may take which act on whose attachment."""
+
+import pytest
+
+from models.attachments import AttachmentStatus, DecisionAct, Role
+from models.errors import Forbidden
+from resolvers import policy
+from resolvers.policy import RIGHTS, Right
+
+PM, SM, SU = Role.PRINCIPAL_MANAGER, Role.SECONDARY_MANAGER, Role.SIMPLE_USER
+VALIDATE, REFUSE, WITHDRAW, DEACTIVATE, REACTIVATE, REMOVE, CHANGE_ROLE, TRANSFER = DecisionAct
+
+# The acts that someone of the first role may take on somebody else's attachment of the second, whatever its status.
+ON_OTHERS: dict[tuple[Role | None, Role], set[DecisionAct]] = {
+    (PM, PM): {VALIDATE, REFUSE},
+    (PM, SM): {VALIDATE, REFUSE, DEACTIVATE, REACTIVATE, REMOVE, CHANGE_ROLE},
+    (PM, SU): {VALIDATE, REFUSE, DEACTIVATE, REACTIVATE, REMOVE, CHANGE_ROLE},
+    (SM, PM): {VALIDATE, REFUSE},
+    (SM, SM): {VALIDATE, REFUSE},
+    (SM, SU): {VALIDATE, REFUSE, DEACTIVATE, REACTIVATE, REMOVE},
+    (SU, PM): set(),
+    (SU, SM): set(),
+    (SU, SU): set(),
+    (None, PM): set(),
+    (None, SM): set(),
+    (None, SU): set(),
+}
+# On one's own: requests are taken back, attachments removed, the seat handed over; nothing is decided.
+ON_OWN: dict[Role | None, set[DecisionAct]] = {
+    PM: {WITHDRAW, REMOVE, TRANSFER},
+    SM: {WITHDRAW, REMOVE},
+    SU: {WITHDRAW, REMOVE},
+    None: {WITHDRAW, REMOVE},
+}
+
+
+@pytest.mark.parametrize("act", DecisionAct)
+@pytest.mark.parametrize(("role", "target"), ON_OTHERS)
+def test_role_may_act_on_others_as_the_table_says(role: Role | None, target: Role, act: DecisionAct) -> None:
+    assert policy.may_act(act, role=role, target=target, own=False) == (act in ON_OTHERS[role, target])
+
+
+@pytest.mark.parametrize("act", DecisionAct)
+@pytest.mark.parametrize("role", ON_OWN)
+def test_role_may_act_on_its_own_as_the_table_says(role: Role | None, act: DecisionAct) -> None:
+    assert policy.may_act(act, role=role, target=role or SU, own=True) == (act in ON_OWN[role])
+
+
+@pytest.mark.parametrize("right", Right)
+def test_principal_manager_has_every_right_and_simple_user_none(right: Right) -> None:
+    assert policy.has(PM, right)
+    assert not policy.has(SU, right)
+    assert not policy.has(None, right)
+
+
+def test_secondary_manager_lacks_what_concerns_managers() -> None:
+    assert set(Right) - RIGHTS[SM] == {Right.MANAGE_SECONDARY_MANAGERS, Right.HAND_OVER}
+
+
+@pytest.mark.parametrize("role", [*Role, None])
+def test_nobody_manages_a_principal_manager(role: Role | None) -> None:
+    assert not policy.may_manage(role, PM)
+
+
+@pytest.mark.parametrize(
+    ("status", "ended", "acts"),
+    [
+        (AttachmentStatus.PENDING, False, [VALIDATE, REFUSE]),
+        (AttachmentStatus.VALIDATED, False, [DEACTIVATE, REMOVE, CHANGE_ROLE]),
+        (AttachmentStatus.DEACTIVATED, False, [REACTIVATE, REMOVE]),
+        (AttachmentStatus.DEACTIVATED, True, [REMOVE]),
+        (AttachmentStatus.REFUSED, False, []),
+        (AttachmentStatus.REMOVED, False, []),
+    ],
+)
+def test_principal_manager_is_shown_the_acts_open_now(
+    status: AttachmentStatus, ended: bool, acts: list[DecisionAct]
+) -> None:
+    assert policy.acts_on(status, role=PM, target=SU, own=False, ended=ended) == acts
+
+
+def test_person_is_shown_their_own_acts() -> None:
+    def shown(status: AttachmentStatus, role: Role | None, target: Role) -> list[DecisionAct]:
+        return policy.acts_on(status, role=role, target=target, own=True, ended=False)
+
+    assert shown(AttachmentStatus.PENDING, None, SU) == [WITHDRAW]
+    assert shown(AttachmentStatus.VALIDATED, SU, SU) == [REMOVE]
+    assert shown(AttachmentStatus.VALIDATED, PM, PM) == [REMOVE, TRANSFER]
+
+
+def test_refusal_names_where() -> None:
+    policy.require(True, "ids", "0")
+    with pytest.raises(Forbidden) as refusal:
+        policy.require(False, "ids", "0")
+    assert refusal.value.path == ("ids", "0")

@@ -1,0 +1,302 @@
+"""The rights matrix: who gets what answer from every query, every mutation and every field that isn't everybody's.
+
+The rows are checked against the schema itself: a new field or mutation without a row here fails.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from graphql import GraphQLObjectType
+
+from models.accounts import Account, AccountState
+from models.actors import PlatformRole
+from models.attachments import Attachment, AttachmentStatus, Role
+from models.services import Service
+from models.structures import Structure
+from resolvers.scope import Scope
+from schema import ids, schema
+from schema.context import Context
+from tests import factories
+
+VIEWERS = ("anonymous", "stranger", "simple", "secondary", "principal", "support")
+
+
+@dataclass
+class World:
+    """One structure with everybody in it that a right can depend on."""
+
+    viewers: dict[str, Account | None]
+    structure: Structure
+    vacant: Structure
+    service: Service
+    tim: Attachment  # a simple user, validated
+    dan: Attachment  # a simple user, deactivated
+    rex: Attachment  # a request nobody decided
+    pat: Account  # attached, waits for activation
+    sly: Account  # suspended
+    fay: Account  # not attached anywhere
+
+    def id(self, thing: Account | Structure | Attachment | Service) -> str:
+        name = "User" if isinstance(thing, Account) else type(thing).__name__
+        return ids.encode(name, thing.id)
+
+
+@pytest.fixture
+async def world(db: str) -> World:
+    people = {name: await factories.person(first_name=name.capitalize()) for name in VIEWERS[1:5]}
+    support = await factories.person(platform_role=PlatformRole.SUPPORT)
+    structure = await factories.structure(people["principal"])
+    await factories.attachment(people["secondary"], structure, role=Role.SECONDARY_MANAGER)
+    await factories.attachment(people["simple"], structure)
+    pat = await factories.person(state=AccountState.PENDING_ACTIVATION, password_hash=None)
+    await factories.attachment(pat, structure)
+    return World(
+        viewers={"anonymous": None, **people, "support": support},
+        structure=structure,
+        vacant=await factories.structure(),
+        service=await Service.create(structure=structure, code="S1", name="Service"),
+        tim=await factories.attachment(await factories.person(), structure),
+        dan=await factories.attachment(await factories.person(), structure, status=AttachmentStatus.DEACTIVATED),
+        rex=await factories.attachment(await factories.person(), structure, status=AttachmentStatus.PENDING),
+        pat=pat,
+        sly=await factories.person(state=AccountState.SUSPENDED),
+        fay=await factories.person(login_email="fay@people.example"),
+    )
+
+
+ADDRESS = '{line1: "1 rue des Essais", postcode: "75001", city: "Paris", country: "FR"}'
+PASSWORD = 'password: "Nouveau-Depart-2027!", secretQuestion: "Why so?", secretAnswer: "because"'
+Answers = tuple[str, str, str, str, str, str]  # one for each of VIEWERS
+EVERYBODY: Answers = ("ok",) * 6
+BAD_LINK: Answers = ("INVALID_TOKEN",) * 6
+SIGNED_IN: Answers = ("UNAUTHENTICATED", "ok", "ok", "ok", "ok", "ok")
+MANAGERS: Answers = ("UNAUTHENTICATED", "FORBIDDEN", "FORBIDDEN", "ok", "ok", "FORBIDDEN")
+MANAGERS_OF_SEEN: Answers = ("UNAUTHENTICATED", "NOT_FOUND", "NOT_FOUND", "ok", "ok", "FORBIDDEN")
+SUPPORT: Answers = ("UNAUTHENTICATED", "FORBIDDEN", "FORBIDDEN", "FORBIDDEN", "FORBIDDEN", "ok")
+Row = tuple[Callable[[World], str], Answers]
+
+
+def bulk(name: str, which: Callable[[World], Attachment], more: str = "") -> Callable[[World], str]:
+    """A bulk mutation on one attachment."""
+    return lambda w: f'{name}(ids: ["{w.id(which(w))}"]{more}) {{ results {{ errors {{ code }} }} errors {{ code }} }}'
+
+
+def act(text: str) -> Callable[[World], str]:
+    """A mutation whose payload has errors of its own; `<name>` stands for the id of a thing of the world."""
+
+    def fill(world: World) -> str:
+        filled = text
+        for name in ("structure", "vacant", "service", "tim", "dan", "rex", "pat", "sly", "fay"):
+            filled = filled.replace(f"<{name}>", world.id(getattr(world, name)))
+        return filled.replace("<tim user>", ids.encode("User", world.tim.user_id)) + " { errors { code } }"
+
+    return fill
+
+
+MUTATIONS: dict[str, Row] = {
+    "signUp": (
+        act('signUp(input: {loginEmail: "new@people.example", firstName: "N", lastName: "W", acceptTerms: true})'),
+        EVERYBODY,
+    ),
+    "resendActivation": (act('resendActivation(loginEmail: "new@people.example")'), EVERYBODY),
+    "resendActivationFor": (
+        act('resendActivationFor(userId: "<pat>")'),
+        ("UNAUTHENTICATED", "NOT_FOUND", "FORBIDDEN", "ok", "ok", "ok"),
+    ),
+    "activateAccount": (act(f'activateAccount(input: {{token: "x", {PASSWORD}}})'), BAD_LINK),
+    "signIn": (
+        act('signIn(input: {loginEmail: "new@people.example", password: "x"})'),
+        ("WRONG_CREDENTIALS",) * 6,
+    ),
+    "signOut": (act("signOut"), EVERYBODY),
+    "revokeSessions": (act("revokeSessions"), SIGNED_IN),
+    "requestPasswordReset": (act('requestPasswordReset(loginEmail: "fay@people.example")'), EVERYBODY),
+    "resetPassword": (
+        act('resetPassword(input: {token: "x", secretAnswer: "demo", password: "Nouveau-Depart-2027!"})'),
+        BAD_LINK,
+    ),
+    "updateAccount": (act('updateAccount(input: {phone: "0123456789"})'), SIGNED_IN),
+    "confirmContactEmail": (act('confirmContactEmail(token: "x")'), BAD_LINK),
+    "deactivateAccount": (
+        act("deactivateAccount(input: {confirm: true})"),
+        ("UNAUTHENTICATED", "ok", "ok", "ok", "SUCCESSOR_REQUIRED", "ok"),
+    ),
+    "requestReactivation": (act('requestReactivation(loginEmail: "fay@people.example")'), EVERYBODY),
+    "reactivateAccount": (act(f'reactivateAccount(input: {{token: "x", {PASSWORD}}})'), BAD_LINK),
+    "requestAttachments": (
+        lambda w: (
+            f'requestAttachments(input: {{requests: [{{structureId: "{w.id(w.vacant)}", validFrom: "2027-04-01"}}]}})'
+            " { results { errors { code } } errors { code } }"
+        ),
+        SIGNED_IN,
+    ),
+    "validateAttachments": (
+        lambda w: (
+            f'validateAttachments(input: {{validations: [{{id: "{w.id(w.rex)}"}}]}})'
+            " { results { errors { code } } errors { code } }"
+        ),
+        MANAGERS_OF_SEEN,
+    ),
+    "refuseAttachments": (bulk("refuseAttachments", lambda w: w.rex, ', reason: "unknown"'), MANAGERS_OF_SEEN),
+    "withdrawAttachments": (
+        bulk("withdrawAttachments", lambda w: w.rex),
+        ("UNAUTHENTICATED", "NOT_FOUND", "NOT_FOUND", "FORBIDDEN", "FORBIDDEN", "FORBIDDEN"),
+    ),
+    "deactivateAttachments": (bulk("deactivateAttachments", lambda w: w.tim), MANAGERS_OF_SEEN),
+    "reactivateAttachments": (bulk("reactivateAttachments", lambda w: w.dan), MANAGERS_OF_SEEN),
+    "removeAttachments": (bulk("removeAttachments", lambda w: w.tim), MANAGERS_OF_SEEN),
+    "attachUser": (
+        act('attachUser(input: {structureId: "<structure>", loginEmail: "fay@people.example", validFrom: "2027-04-01"})'),
+        MANAGERS,
+    ),
+    "updateAttachment": (act('updateAttachment(input: {id: "<tim>", validUntil: "2027-12-31"})'), MANAGERS_OF_SEEN),
+    "changeAttachmentRole": (
+        act('changeAttachmentRole(id: "<tim>", role: SECONDARY_MANAGER)'),
+        ("UNAUTHENTICATED", "NOT_FOUND", "NOT_FOUND", "FORBIDDEN", "ok", "FORBIDDEN"),
+    ),
+    "transferPrincipalManager": (
+        act('transferPrincipalManager(structureId: "<structure>", successorId: "<tim user>")'),
+        ("UNAUTHENTICATED", "FORBIDDEN", "FORBIDDEN", "FORBIDDEN", "ok", "FORBIDDEN"),
+    ),
+    "createStructure": (
+        act(f'createStructure(input: {{identifierType: OTHER, identifier: "N1", name: "N", postalAddress: {ADDRESS}}})'),
+        SIGNED_IN,
+    ),
+    "updateStructure": (act('updateStructure(input: {id: "<structure>", phone: "0123456789"})'), MANAGERS),
+    "saveService": (act('saveService(input: {structureId: "<structure>", code: "S2", name: "Second"})'), MANAGERS),
+    "openSpaces": (act('openSpaces(structureId: "<structure>", spaces: [COMMITMENTS])'), MANAGERS),
+    "closeSpaces": (act('closeSpaces(structureId: "<structure>", spaces: [COMMITMENTS])'), MANAGERS),
+    "reopenAccount": (act('reopenAccount(userId: "<sly>", reason: "by mistake")'), SUPPORT),
+    "suspendAccount": (act('suspendAccount(userId: "<fay>", reason: "abuse")'), SUPPORT),
+    "appointPrincipalManager": (
+        act('appointPrincipalManager(structureId: "<vacant>", userId: "<fay>", reason: "none left")'),
+        SUPPORT,
+    ),
+    "registerPublicStructure": (
+        act(
+            'registerPublicStructure(input: {identifierType: OTHER, identifier: "P1", name: "P",'
+            f' postalAddress: {ADDRESS}, principalManagerId: "<fay>"}})'
+        ),
+        SUPPORT,
+    ),
+}
+SEEN: Answers = ("UNAUTHENTICATED", "null", "null", "ok", "ok", "ok")
+QUERIES: dict[str, Row] = {
+    "me": (lambda w: "me { id }", ("null", "ok", "ok", "ok", "ok", "ok")),
+    "node": (lambda w: f'node(id: "{w.id(w.tim)}") {{ id }}', SEEN),
+    "nodes": (lambda w: f'nodes(ids: ["{w.id(w.tim)}"]) {{ id }}', SEEN),
+    "users": (lambda w: 'users(search: "person") { edges { node { id } } }', SUPPORT),
+    "structures": (lambda w: 'structures(search: {name: "structure"}) { edges { node { id } } }', SIGNED_IN),
+    "structure": (
+        lambda w: f'structure(identifier: {{type: OTHER, value: "{w.structure.identifier}"}}) {{ id }}',
+        SIGNED_IN,
+    ),
+    "spaces": (lambda w: "spaces { code }", SIGNED_IN),
+}
+# Fields that some of those who reach the type don't see. Each is asked of the world's structure, or of a person there.
+FIELDS: dict[str, Row] = {
+    "Structure.attachments": (
+        lambda w: f'node(id: "{w.id(w.structure)}") {{ ... on Structure {{ attachments {{ totalCount }} }} }}',
+        SEEN,
+    ),
+    "Structure.history": (
+        lambda w: f'node(id: "{w.id(w.structure)}") {{ ... on Structure {{ history {{ totalCount }} }} }}',
+        SEEN,
+    ),
+    "Structure.successorCandidates": (
+        lambda w: f'node(id: "{w.id(w.structure)}") {{ ... on Structure {{ successorCandidates {{ totalCount }} }} }}',
+        ("UNAUTHENTICATED", "null", "null", "null", "ok", "ok"),
+    ),
+    "User.contactEmail": (
+        lambda w: f'node(id: "{ids.encode("User", w.viewers["principal"].id)}") {{ ... on User {{ contactEmail }} }}',  # type: ignore[union-attr]
+        ("UNAUTHENTICATED", "null", "ok", "ok", "ok", "ok"),
+    ),
+    "User.postalAddress": (
+        lambda w: f'node(id: "{ids.encode("User", w.viewers["principal"].id)}") {{ ... on User {{ postalAddress {{ city }} }} }}',  # type: ignore[union-attr]
+        ("UNAUTHENTICATED", "null", "null", "ok", "ok", "ok"),
+    ),
+}
+# Fields that everybody who reaches the type sees: what they tell isn't more than the row that leads to them.
+SAME_FOR_ALL = {
+    "Account": "id user loginEmail contactEmail pendingContactEmail firstName lastName phone postalAddress language timeZone"
+    " receiveActivityNotifications secretQuestion state reactivableUntil attachments attachmentsToReview history sessions"
+    " deactivationPreview",
+    "User": "id firstName lastName displayName state",
+    "Structure": "id identifierType identifier name kind status postalAddress email phone serviceCodeRequired"
+    " engagementNumberRequired principalManager services openSpaces viewerAttachment",
+    "Attachment": "id user structure onBehalfOf role status inEffect validFrom validUntil services comment refusalReason"
+    " requestedAt decidedAt decidedBy viewerActs",
+    "Event": "id type occurredAt actor subject structure summary",
+    "Service": "id code name active validFrom validUntil engagementNumberRequired",
+    "Session": "id current createdAt lastSeenAt userAgent",
+    "Space": "code label description",
+    "PostalAddress": "line1 line2 line3 postcode city country",
+    "DeactivationPreview": "canDeactivate successionsNeeded pendingRequestsLost reactivationDays",
+    "SuccessionNeeded": "structure candidates",
+    "PageInfo": "hasNextPage hasPreviousPage startCursor endCursor",
+    "UserError": "code message path",
+}
+
+
+def _fields(name: str) -> set[str]:
+    kind = schema._schema.type_map[name]
+    assert isinstance(kind, GraphQLObjectType)
+    return set(kind.fields)
+
+
+def test_matrix_has_a_row_for_every_query_and_mutation() -> None:
+    assert set(MUTATIONS) == _fields("Mutation")
+    assert set(QUERIES) == _fields("Query")
+
+
+def test_matrix_has_a_row_for_every_field_of_every_type() -> None:
+    mechanical = ("Payload", "Connection", "Edge", "Result")
+    for name, kind in schema._schema.type_map.items():
+        if isinstance(kind, GraphQLObjectType) and not name.startswith("__") and not name.endswith(mechanical):
+            if name not in {"Query", "Mutation"}:
+                restricted = {row.split(".")[1] for row in FIELDS if row.startswith(f"{name}.")}
+                assert set(SAME_FOR_ALL[name].split()) | restricted == set(kind.fields), name
+
+
+async def _answer(scope: Scope, kind: str, field: str) -> str:
+    """`ok`, `null`, or the code of the first refusal, wherever it stands."""
+    result = await schema.execute(f"{kind} {{ answer: {field} }}", context_value=Context(scope=scope))
+    if result.errors:
+        original: Any = result.errors[0].original_error
+        return {"Unauthenticated": "UNAUTHENTICATED"}.get(type(original).__name__) or str(original.code)
+    assert result.data is not None
+    answer = result.data["answer"]
+    if kind == "query":
+        return "null" if answer is None or answer == [None] or None in (answer if isinstance(answer, dict) else {}).values() else "ok"
+    refusals = [*answer["errors"], *(error for one in answer.get("results", []) for error in one["errors"])]
+    return refusals[0]["code"] if refusals else "ok"
+
+
+def _cases(rows: dict[str, Row]) -> list[Any]:
+    return [
+        pytest.param(make, viewer, expected, id=f"{name}-{viewer}")
+        for name, (make, answers) in rows.items()
+        for viewer, expected in zip(VIEWERS, answers, strict=True)
+    ]
+
+
+@pytest.mark.parametrize(("make", "viewer", "expected"), _cases(MUTATIONS))
+async def test_mutation_answers_each_viewer_as_the_matrix_says(
+    world: World, scope_of: Callable[..., Scope], make: Callable[[World], str], viewer: str, expected: str
+) -> None:
+    before = await factories.traces()
+    assert await _answer(scope_of(world.viewers[viewer]), "mutation", make(world)) == expected
+    if expected != "ok":
+        assert await factories.traces() == before
+
+
+@pytest.mark.parametrize(("make", "viewer", "expected"), _cases(QUERIES | FIELDS))
+async def test_query_answers_each_viewer_as_the_matrix_says(
+    world: World, scope_of: Callable[..., Scope], make: Callable[[World], str], viewer: str, expected: str
+) -> None:
+    principal = world.viewers["principal"]
+    assert principal is not None
+    await principal.update_from_dict({"line1": "1", "postcode": "75001", "city": "Paris", "country": "FR"}).save()
+    assert await _answer(scope_of(world.viewers[viewer]), "query", make(world)) == expected
