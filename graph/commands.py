@@ -10,7 +10,8 @@ def main() -> None:
     try:
         siblings.refuse_strangers()
     except siblings.StrangerFound as stranger:
-        sys.exit(f"rattache: {stranger}")
+        sys.stderr.write(f"rattache: {stranger}\n")
+        sys.exit(2)
     from graph import console  # noqa: PLC0415 - only once it is known whose packages that imports
 
     console.run()

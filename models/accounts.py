@@ -113,23 +113,21 @@ class Account(Model):
         self.state, self.deactivated_at = AccountState.ACTIVE, None
 
     def reopen(self, at: datetime) -> None:
-        """CLOSED becomes DEACTIVATED with 60 new days, to come back from by a mailed link; SUSPENDED becomes ACTIVE.
-
-        A suspended account that never was activated goes back to waiting for it.
+        """SUSPENDED becomes what it was before, CLOSED becomes DEACTIVATED; a deactivated one has 60 new days to come back.
 
         Raises:
             TransitionNotAllowed: when the account is neither closed nor suspended.
         """
         state = self.state_at(at)
-        if state is AccountState.SUSPENDED:
-            self.state = AccountState.ACTIVE if self.password_hash else AccountState.PENDING_ACTIVATION
-        elif state is AccountState.CLOSED:
+        if state not in {AccountState.SUSPENDED, AccountState.CLOSED}:
+            raise TransitionNotAllowed(status=state, act="REOPEN")
+        if state is AccountState.CLOSED or self.deactivated_at:
             self.state, self.deactivated_at = AccountState.DEACTIVATED, at
         else:
-            raise TransitionNotAllowed(status=state, act="REOPEN")
+            self.state = AccountState.ACTIVE if self.password_hash else AccountState.PENDING_ACTIVATION
 
     def suspend(self, at: datetime) -> None:
-        """Anything but SUSPENDED and CLOSED becomes SUSPENDED.
+        """Anything but SUSPENDED and CLOSED becomes SUSPENDED; that it had been deactivated isn't forgotten.
 
         Raises:
             TransitionNotAllowed: when the account is suspended or closed already.
@@ -137,7 +135,7 @@ class Account(Model):
         state = self.state_at(at)
         if state in {AccountState.SUSPENDED, AccountState.CLOSED}:
             raise TransitionNotAllowed(status=state, act="SUSPEND")
-        self.state, self.deactivated_at = AccountState.SUSPENDED, None
+        self.state = AccountState.SUSPENDED
 
     def _must_be(self, state: AccountState, act: str, at: datetime) -> None:
         if self.state_at(at) is not state:

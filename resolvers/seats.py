@@ -19,9 +19,7 @@ from models.errors import (
     refuse_if_any,
 )
 from models.events import AttachmentCreated, PrincipalManagerAppointed, PrincipalManagerTransferred, RoleChanged
-from models.reading import Selection
 from models.structures import Structure
-from resolvers import users
 from resolvers.policy import Right, has, may_act, require
 from resolvers.scope import Record, Scope
 from resolvers.targets import keep, locked, state_of, tell
@@ -94,7 +92,7 @@ async def hand_over(
 
     Raises:
         Invalid: when the successor is the holder.
-        NotFound: when there is no such person for the actor.
+        NotFound: when there is no such person.
         SuccessorNotEligible: when the successor isn't active, or not attached there in effect.
     """
     if successor_id == seat.user_id:
@@ -102,10 +100,10 @@ async def hand_over(
     people = await accounts.lock_all({successor_id, seat.user_id})
     successor = people.get(successor_id)
     theirs = await attachments.lock_live(successor_id, structure.id)
-    able = successor is not None and successor.state is AccountState.ACTIVE
-    if successor is None or theirs is None or not able or not theirs.is_valid_on(scope.today()):
-        if await users.visible(scope, [successor_id], Selection()) == [None]:
-            raise NotFound(*path)
+    if successor is None:
+        raise NotFound(*path)
+    able = successor.state is AccountState.ACTIVE
+    if theirs is None or not able or not theirs.is_valid_on(scope.today()):
         raise SuccessorNotEligible(*path, structure=structure.name)
     before = state_of(theirs)
     former = people[seat.user_id]

@@ -6,8 +6,8 @@ from typing import Any
 
 from mailer.messages import StructureEnded as StructureEndedMail
 from mailer.messages import StructureRegistered as RegisteredMail
-from models import accounts, attachments, database, identifiers, profiles, structures, texts
-from models.accounts import AccountState
+from models import accounts, attachments, identifiers, profiles, structures, texts
+from models.accounts import Account, AccountState
 from models.database import Duplicate
 from models.errors import (
     DomainError,
@@ -21,6 +21,7 @@ from models.errors import (
     refuse_if_any,
 )
 from models.events import (
+    AttachmentCreated,
     PublicStructureRegistered,
     StructureAdopted,
     StructureCreated,
@@ -31,10 +32,11 @@ from models.events import (
 from models.identifiers import IdentifierType
 from models.reading import Page, Row, Selection, Slice
 from models.spaces import SpaceCode
-from models.structures import BY_NAME, STRUCTURES, Structure, StructureKind, StructureSearch, StructureStatus
+from models.structures import STRUCTURES, Structure, StructureKind, StructureSearch, StructureStatus
 from resolvers import seats, spaces
 from resolvers.policy import Right, has, require
 from resolvers.scope import Record, Scope
+from resolvers.targets import state_of
 
 ADDRESS = ("line1", "line2", "line3", "postcode", "city", "country")
 
@@ -79,7 +81,7 @@ async def create(scope: Scope, given: Particulars) -> int:
             founder = await accounts.lock(actor.account_id)
             if founder.state is not AccountState.ACTIVE:
                 raise Forbidden
-            await seats.install(scope, record, structure, founder)
+            await _seat(scope, record, structure, founder)
     except Duplicate as error:  # somebody created it at the same instant
         raise StructureAlreadyManaged("identifier") from error
     return structure.id
@@ -113,7 +115,7 @@ async def register_public(scope: Scope, given: Particulars, principal_id: int) -
                 )
             )
             await _open(scope, record, structure, given.spaces)
-            await seats.install(scope, record, structure, principal)
+            await _seat(scope, record, structure, principal)
             await scope.mail(RegisteredMail(structure=structure.name, identifier=structure.identifier), principal)
     except Duplicate as error:
         raise StructureAlreadyManaged("identifier") from error
@@ -164,6 +166,21 @@ async def _founded(
 
 async def _open(scope: Scope, record: Record, structure: Structure, codes: Sequence[SpaceCode]) -> None:
     await spaces.open_on(scope, record, structure.id, codes)
+
+
+async def _seat(scope: Scope, record: Record, structure: Structure, user: Account) -> None:
+    """The person in the new structure's seat; a request of theirs to the imported one became it, which is kept too."""
+    attachment, before = await seats.install(scope, record, structure, user)
+    if before:  # a new attachment has its event already
+        await record(
+            AttachmentCreated(
+                subject_id=user.id,
+                structure_id=structure.id,
+                attachment_id=attachment.id,
+                before=before,
+                after=state_of(attachment),
+            )
+        )
 
 
 # ------------------------------------------------------------------ editing
@@ -246,13 +263,11 @@ async def search(scope: Scope, criteria: StructureSearch, page: Page, selection:
     """
     scope.signed_in()
     exact = {"identifier": criteria.identifier, "postcode": criteria.postcode}  # what is folded has lost them already
-    refuse_if_any(
-        Invalid("search", name, rule="text") for name, text in exact.items() if not texts.is_visible(texts.tidy(text or ""))
-    )
+    hidden = [name for name, text in exact.items() if not texts.is_visible(texts.tidy(text or ""))]
+    refuse_if_any(Invalid("search", name, rule="text") for name in hidden)
     if not criteria.parameters():
         raise Invalid("search", rule="criterion")
-    where, parameters = criteria.conditions(database.is_sqlite())
-    return await STRUCTURES.slice(selection=selection, page=page, order=BY_NAME, where=where, parameters=parameters)
+    return await structures.search(criteria, page, selection)
 
 
 async def identified(scope: Scope, type: IdentifierType, value: str, selection: Selection) -> Row | None:

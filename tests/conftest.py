@@ -41,12 +41,11 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-async def _recreate(name: str) -> None:
+async def _on_server(*statements: str) -> None:
     server = await asyncpg.connect(f"{POSTGRES}/postgres", timeout=5)
     try:
-        await server.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
-        await server.execute(f"CREATE DATABASE {name}")
-        await server.execute(f"ALTER DATABASE {name} SET synchronous_commit = off")
+        for statement in statements:
+            await server.execute(statement)
     finally:
         await server.close()
 
@@ -54,13 +53,14 @@ async def _recreate(name: str) -> None:
 @pytest.fixture(scope="session")
 def postgres_database(worker_id: str) -> Iterator[str]:
     """The address of a migrated PostgreSQL database of this worker's own; skips where there is no server."""
-    name = f"rattache_test_{worker_id}"
+    name = f"rattache_test_{worker_id}_{os.getpid()}"  # runs beside each other don't meet
     try:
-        asyncio.run(_recreate(name))
+        asyncio.run(_on_server(f"CREATE DATABASE {name}", f"ALTER DATABASE {name} SET synchronous_commit = off"))
     except (OSError, TimeoutError, asyncpg.PostgresError) as error:
         pytest.skip(f"no PostgreSQL at {POSTGRES}: {error}")
     asyncio.run(database.migrate(f"{POSTGRES}/{name}"))
     yield f"{POSTGRES}/{name}"
+    asyncio.run(_on_server(f"DROP DATABASE {name} WITH (FORCE)"))
 
 
 async def _empty(url: str) -> None:

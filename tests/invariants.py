@@ -83,7 +83,7 @@ def _attachments_are_sound(attachments: Iterable[Attachment]) -> None:
         assert (row.status == AttachmentStatus.REFUSED) == bool(row.refusal_reason), f"{name}: a refusal has its reason"
         if row.status == AttachmentStatus.PENDING:
             assert row.role == Role.SIMPLE_USER, f"{name} asks to be {row.role}"
-            assert row.decided_at is None and row.decided_by_id is None, f"{name} waits and was decided"
+            assert (row.decided_at, row.decided_by_id) == (None, None), f"{name} waits and was decided"
         if row.status == AttachmentStatus.REFUSED:
             assert row.decided_by_id is not None, f"{name} was refused by nobody"
         if row.role == Role.PRINCIPAL_MANAGER and row.status in LIVE:
@@ -171,11 +171,14 @@ def _states_are_those_of_the_last_event(
         row = attachments[id]
         assert (row.status, row.role) == (after["status"], after["role"]), f"attachment {id} isn't as told: {after}"
     for account in accounts.values():
-        dated = account.deactivated_at is not None
-        assert dated == (account.state == AccountState.DEACTIVATED), f"account {account.id}: {account.state}, {dated}"
+        left = account.deactivated_at
+        if account.state == AccountState.DEACTIVATED:
+            assert left is not None, f"account {account.id} left at no time"
+        if account.state in {AccountState.PENDING_ACTIVATION, AccountState.ACTIVE}:
+            assert left is None, f"account {account.id} is {account.state} and left at {left}"
         closed = account.state_at(now) is AccountState.CLOSED
-        expected = account.deactivated_at is not None and now >= account.deactivated_at + REACTIVATION_WINDOW
-        assert closed == expected, f"account {account.id} is closed: {closed}"
+        due = account.state == AccountState.DEACTIVATED and left is not None and now >= left + REACTIVATION_WINDOW
+        assert closed == due, f"account {account.id} is closed: {closed}"
 
 
 def _mails_tell_events(mails: Iterable[Mail], events: Iterable[Event]) -> None:

@@ -66,7 +66,8 @@ class Migration(migrations.Migration):
                 "account_language_known": "language IN ('FR', 'EN')",
                 "account_platform_role_known": "platform_role IN ('SUPPORT', 'ADMIN')",
                 "account_active_has_password": "state NOT IN ('ACTIVE', 'DEACTIVATED') OR password_hash IS NOT NULL",
-                "account_deactivated_has_date": "(state = 'DEACTIVATED') = (deactivated_at IS NOT NULL)",
+                "account_deactivated_has_date": "CASE state WHEN 'DEACTIVATED' THEN deactivated_at IS NOT NULL"
+                " WHEN 'SUSPENDED' THEN 1 = 1 ELSE deactivated_at IS NULL END",
                 "account_address_whole": "(line1 IS NULL AND postcode IS NULL AND city IS NULL AND country IS NULL) OR (line1 IS NOT NULL AND postcode IS NOT NULL AND city IS NOT NULL AND country IS NOT NULL)",
             },
             options={"table": "accounts", "pk_attr": "id"},

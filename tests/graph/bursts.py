@@ -17,7 +17,7 @@ import httpx
 
 from models import database, sessions
 from models.accounts import Account
-from models.attachments import Attachment, AttachmentStatus, Role
+from models.attachments import AttachmentStatus, Role
 from models.structures import Structure
 from schema import ids
 from tests import factories
@@ -46,7 +46,7 @@ class Kind(StrEnum):
 
 @dataclass
 class Change:
-    """One change asked for; `due` is what it must be answered, `answered` what it was: DONE, an error's code, or nothing."""
+    """One change asked for: what its answer must be (`due`) and what it was, DONE or an error's code, or None."""
 
     kind: Kind
     due: str = DONE

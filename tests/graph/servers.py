@@ -16,7 +16,7 @@ import httpx
 ROOT = Path(__file__).parents[2]
 COMMAND = "from graph.commands import main; main()"
 START_SECONDS = 30
-STOP_SECONDS = 15
+STOP_SECONDS = 30
 # Nothing of the developer's own settings may reach the server.
 KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR")
 

@@ -12,7 +12,7 @@ from models.directories import Tally
 from models.events import Event
 from models.identifiers import IdentifierType
 from models.reading import Page, Selection
-from models.structures import BY_NAME, STRUCTURES, Structure, StructureKind, StructureSearch, StructureStatus
+from models.structures import Structure, StructureKind, StructureSearch, StructureStatus, search
 from tests import factories
 
 HEADER = (
@@ -101,10 +101,7 @@ async def test_operator_loads_a_newer_directory_and_managed_structures_stay(db: 
     public = await Structure.get(identifier="11000201100044")
     assert (public.name, public.status) == ("Ministère de l'Hiver", StructureStatus.INACTIVE)
     assert (await Structure.get(identifier="73282932000074")).name == "Mine"
-    where, parameters = StructureSearch(name="hiver").conditions(db.startswith("sqlite"))
-    found = await STRUCTURES.slice(
-        selection=Selection(), page=Page(5), order=BY_NAME, where=where, parameters=parameters
-    )
+    found = await search(StructureSearch(name="hiver"), Page(5), Selection())
     assert [row.id for row in found.rows] == [public.id]
 
 

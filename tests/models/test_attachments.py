@@ -70,7 +70,7 @@ def test_table_of_acts_is_the_one_that_viewers_are_told() -> None:
 
 
 @pytest.mark.parametrize("act", DecisionAct)
-def test_validated_attachment_past_its_end_allows_what_a_deactivated_one_does_but_reactivation(act: DecisionAct) -> None:
+def test_validated_attachment_past_its_end_can_only_be_removed(act: DecisionAct) -> None:
     attachment = row(VALIDATED, until=date(2027, 3, 14))
     assert attachment.status_on(TODAY) is DEACTIVATED
     if act is DecisionAct.REMOVE:

@@ -1,3 +1,5 @@
+"""The brakes on guessing: what is free, how long the pauses are, and that parallel tries are all counted."""
+
 import asyncio
 from datetime import timedelta
 

@@ -100,11 +100,21 @@ class World:
         seats = [t for t in self.ties if t.place is place and t.role == PRINCIPAL and t.status == "VALIDATED"]
         return seats[0].person if seats else None
 
+    def seats_of(self, person: Person) -> list[Place]:
+        """Where the person is principal manager."""
+        held = [t for t in self.ties if t.person is person and t.role == PRINCIPAL and t.status == "VALIDATED"]
+        return [tie.place for tie in held]
+
     def managers(self, place: Place, *roles: str) -> list[Person]:
         """The managers who can act there now."""
         wanted = roles or (PRINCIPAL, SECONDARY)
         ties = [t for t in self.ties if t.place is place and t.role in wanted and self.holds(t)]
         return [t.person for t in ties if t.person.state == "ACTIVE"]
+
+    def is_free(self, person: Person, place: Place) -> bool:
+        """May this person be attached there, with nothing live in the way?"""
+        present = self.tie(person, place)
+        return present is None or (present.status != "PENDING" and self.ended(present))
 
     def eligible(self, person: Person | None, place: Place) -> bool:
         """May this person take the seat there?"""
@@ -158,7 +168,9 @@ class World:
         return self._told("attachment_deactivated", tie)
 
     def reactivate(self, actor: Person, tie: Tie) -> Foretold:
-        if not self._manages_other(actor, tie) or tie.status != "DEACTIVATED" or self.ended(tie) or not tie.place.active:
+        if not self._manages_other(actor, tie) or tie.status != "DEACTIVATED":
+            return REFUSED
+        if self.ended(tie) or not tie.place.active:
             return REFUSED
         tie.status = "VALIDATED"
         return self._told("attachment_reactivated", tie)
@@ -175,9 +187,7 @@ class World:
         tie.status = "REMOVED"
         return [] if tie.person is actor else self._told("attachment_removed", tie)
 
-    def give(
-        self, actor: Person, place: Place, login: str, role: str, start: date, end: date | None
-    ) -> Foretold:
+    def give(self, actor: Person, place: Place, login: str, role: str, start: date, end: date | None) -> Foretold:
         mine = self.role(actor, place) if actor.state == "ACTIVE" else None
         if role == PRINCIPAL or mine not in ({PRINCIPAL} if role == SECONDARY else {PRINCIPAL, SECONDARY}):
             return REFUSED
@@ -196,7 +206,9 @@ class World:
         return [("attached_by_manager", person.login)]
 
     def update(self, actor: Person, tie: Tie, start: date | None, end: date | None, end_given: bool) -> Foretold:
-        if tie.person is actor:  # the seat has no end and its beginning can't be put off; nothing else of one's own moves
+        if (
+            tie.person is actor
+        ):  # the seat has no end and its beginning can't be put off; nothing else of one's own moves
             held = actor.state == "ACTIVE" and self.role(actor, tie.place) == PRINCIPAL
             return UNCHANGED if held and start is None and end is None else REFUSED
         if not self._manages_other(actor, tie) or self.read(tie) not in {"VALIDATED", "DEACTIVATED"}:
@@ -310,9 +322,7 @@ class World:
     def sign_in(self, person: Person) -> Foretold:
         return [] if person.state == "ACTIVE" else REFUSED
 
-    def leave(
-        self, actor: Person, confirmed: bool, for_all: Person | None, each: dict[Place, Person]
-    ) -> Foretold:
+    def leave(self, actor: Person, confirmed: bool, for_all: Person | None, each: dict[Place, Person]) -> Foretold:
         if actor.state != "ACTIVE" or not confirmed:
             return REFUSED
         seats = [t for t in self.ties if t.person is actor and t.role == PRINCIPAL and t.status == "VALIDATED"]
@@ -346,16 +356,16 @@ class World:
         if self.state(person) in {"SUSPENDED", "CLOSED"}:
             return REFUSED
         told = [("account_suspended", person.login)] if person.state == "ACTIVE" else []
-        person.state, person.left_at, person.links = "SUSPENDED", None, {}
+        person.state, person.links = "SUSPENDED", {}
         return told
 
     def reopen(self, actor: Person, person: Person, reason: str) -> Foretold:
         if not self._is_support(actor) or not reason or self.state(person) not in {"SUSPENDED", "CLOSED"}:
             return REFUSED
-        if person.state == "SUSPENDED":
+        if person.state == "SUSPENDED" and person.left_at is None:
             person.state = "ACTIVE" if person.password else "PENDING_ACTIVATION"
             return []
-        person.left_at = self.now
+        person.state, person.left_at = "DEACTIVATED", self.now
         return [("account_reopened", person.login)]
 
     # ------------------------------------------------------------------ shared by the acts
@@ -374,12 +384,10 @@ class World:
 
     def _make_room(self, person: Person, place: Place) -> bool:
         present = self.tie(person, place)
-        if present is None:
-            return True
-        if present.status == "PENDING" or not self.ended(present):
-            return False
-        present.status = "REMOVED"
-        return True
+        free = self.is_free(person, place)
+        if present is not None and free:
+            present.status = "REMOVED"
+        return free
 
     def _hand_over(self, seat: Tie, successor: Person | None) -> Foretold:
         theirs = self.tie(successor, seat.place) if successor else None

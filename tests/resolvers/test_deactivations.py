@@ -157,13 +157,15 @@ async def test_successor_must_be_attached_in_effect(scope_of: ScopeOf, changes: 
         await deactivate(scope_of(person), await colleague(structure, **changes))
 
 
-async def test_successor_must_be_someone_the_person_sees(scope_of: ScopeOf) -> None:
+async def test_successor_must_be_attached_there_and_exist(scope_of: ScopeOf) -> None:
     person = await factories.person()
     structure = await factories.structure(person)
     former = await colleague(structure, status=AttachmentStatus.REMOVED)
-    for stranger in (former, await factories.person(), Account(id=987_654)):
-        async with refused((NotFound, "successor_for_all_id")):
+    for stranger in (former, await factories.person()):
+        async with refused((SuccessorNotEligible, "successor_for_all_id")):
             await deactivate(scope_of(person), stranger)
+    async with refused((NotFound, "successor_for_all_id")):
+        await deactivate(scope_of(person), Account(id=987_654))
     assert (await Account.get(id=person.id)).state is AccountState.ACTIVE
 
 

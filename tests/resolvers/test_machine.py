@@ -1,6 +1,6 @@
-"""Random acts of random people, thousands of them: the program and a small oracle must agree after every one.
+"""Random acts of random people, by the thousand: the program and a small oracle must agree after every one.
 
-After each act: the oracle foretold whether it was accepted and which mails went out; a refusal left no event and no mail;
+After each act: the oracle foretold whether it was accepted and which mails went out; a refusal left neither event nor mail;
 a change left at least one event, of the right actor; the tables hold what the oracle holds; `invariants.check` passes.
 """
 
@@ -9,12 +9,11 @@ import os
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import date, timedelta
 from itertools import count
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from mailer.seals import Sealer
 from models import database
@@ -44,17 +43,18 @@ ADDRESS = {"line1": "1 rue des Essais", "postcode": "75001", "city": "Paris", "c
 MOST_PEOPLE = 9
 SUPPORT = 5  # their number among the people
 # Children before parents, as foreign keys want it.
-TABLES = (
-    "outbox events attachment_services space_subscriptions open_spaces services attachments one_time_tokens sessions"
-    " former_passwords brakes structures accounts"
-).split()
+TABLES = [
+    "outbox", "events", "attachment_services", "space_subscriptions", "open_spaces", "services", "attachments",
+    "one_time_tokens", "sessions", "former_passwords", "brakes", "structures", "accounts",
+]  # fmt: skip
 
 someone = st.integers(0, MOST_PEOPLE - 1)
+some_successor = some_stranger = st.integers(0, 60)
 somewhere = st.integers(0, len(IDENTIFIERS) + 1)
-some_tie = st.integers(0, 30)
+some_tie = st.integers(0, 120)
 # Whose act it is: often the manager's, or the person's whose attachment it is, else it would mostly be refused.
 by = st.sampled_from(["holder", "holder", "owner", "anyone"])
-support = st.sampled_from([SUPPORT, SUPPORT, SUPPORT, *range(MOST_PEOPLE)])
+by_support = st.sampled_from([SUPPORT, SUPPORT, SUPPORT, *range(MOST_PEOPLE)])
 days = st.one_of(st.none(), st.integers(-3, 3), st.sampled_from([30, 400]))
 
 
@@ -98,6 +98,31 @@ class Machine(RuleBasedStateMachine):
             assert self.world.create(self.world.people[founder], identifier) == []
             await structures.create(scope, self._particulars(identifier))
         await self._agree()
+        self.clock.advance(seconds=1)
+        self.world.now = self.clock.now
+        await self._give(0, 0, "ben", Role.SIMPLE_USER)
+        await self._give(0, 0, "cleo", Role.SECONDARY_MANAGER)
+        await self._give(1, 1, "ada", Role.SIMPLE_USER)
+        await self._give(1, 1, "dan", Role.SECONDARY_MANAGER)
+
+        await self._ask(3, 0)
+        await self._ask(4, 0)
+        await self._ask(4, 1)
+
+    async def _ask(self, by: int, where: int) -> None:
+        """Somebody who waits to be attached to the first or the second structure from the start."""
+        actor, place, today = self.world.people[by], self.world.places[2 + where], self.world.today
+        assert self.world.request(actor, place, today, None, False) != REFUSED
+        await requests.request(self._scope(actor), [NewRequest(place.id, today)])
+        await self._agree()
+
+    async def _give(self, by: int, where: int, name: str, role: Role) -> None:
+        """Somebody attached to the first or the second structure from the start."""
+        actor, place, today = self.world.people[by], self.world.places[2 + where], self.world.today
+        login = f"{name}@people.example"
+        assert self.world.give(actor, place, login, str(role), today, None) != REFUSED
+        await attachments.give(self._scope(actor), Gift(place.id, login, role, today))
+        await self._agree()
 
     # ------------------------------------------------------------------ who and what an act is about
     def person(self, number: int) -> Person:
@@ -106,11 +131,23 @@ class Machine(RuleBasedStateMachine):
     def place(self, number: int) -> Place:
         return self.world.places[number % len(self.world.places)]
 
-    def tie(self, number: int) -> Tie:
-        """Mostly a live attachment: those that are over can only be refused."""
-        live = [tie for tie in self.world.ties if tie.live]
-        ties = live if number % 5 else self.world.ties
-        return ties[number % len(ties)]
+    def tie(self, number: int, *statuses: str) -> Tie:
+        """Mostly an attachment of one of these statuses: with any other the act can only be refused."""
+        fit = [tie for tie in self.world.ties if tie.status in statuses]
+        ties = fit if fit and number % 6 else self.world.ties
+        return ties[number // 6 % len(ties)]
+
+    def successor(self, number: int, place: Place) -> Person:
+        """Mostly somebody who may take the seat there."""
+        fit = [person for person in self.world.people if self.world.eligible(person, place)]
+        people = fit if fit and number % 4 else self.world.people
+        return people[number // 4 % len(people)]
+
+    def stranger(self, number: int, place: Place) -> Person:
+        """Mostly somebody who may still be attached there."""
+        fit = [person for person in self.world.people if self.world.is_free(person, place)]
+        people = fit if fit and number % 4 else self.world.people
+        return people[number // 4 % len(people)]
 
     def actor(self, kind: str, number: int, place: Place, owner: Person | None = None) -> Person:
         holder = self.world.holder(place)
@@ -129,6 +166,12 @@ class Machine(RuleBasedStateMachine):
 
     def _particulars(self, identifier: str) -> Particulars:
         return Particulars(IdentifierType.OTHER, identifier, ADDRESS, name=f"Structure {identifier}")
+
+    def some_are(self, *states: str) -> bool:
+        return any(person.state in states for person in self.world.people)
+
+    def some_wait(self) -> bool:
+        return any(tie.status == "PENDING" for tie in self.world.ties)
 
     def with_link(self, number: int, purpose: str) -> tuple[Person, str]:
         """Somebody with a mailed link of the purpose; else anybody, with a link that never was."""
@@ -226,11 +269,12 @@ class Machine(RuleBasedStateMachine):
         self.run_(invariants.check(self.clock.now))
 
     # ------------------------------------------------------------------ requests
-    @rule(who=someone, where=somewhere, start=days, end=days, confirmed=st.booleans())
+    @rule(who=some_stranger, where=somewhere, start=days, end=days, confirmed=st.booleans())
     def somebody_asks_to_be_attached(
         self, who: int, where: int, start: int | None, end: int | None, confirmed: bool
     ) -> None:
-        actor, place = self.person(who), self.place(where)
+        place = self.place(where)
+        actor = self.stranger(who, place)
         first, last = self.day(start or 0) or self.world.today, self.day(end)
         asked = NewRequest(place.id, first, last, confirm_public=confirmed)
         self.act(
@@ -239,9 +283,10 @@ class Machine(RuleBasedStateMachine):
             lambda scope: requests.request(scope, [asked]),
         )
 
+    @precondition(lambda self: self.some_wait())
     @rule(number=some_tie, kind=by, who=someone, start=days, end=days)
     def somebody_validates(self, number: int, kind: str, who: int, start: int | None, end: int | None) -> None:
-        tie = self.tie(number)
+        tie = self.tie(number, "PENDING")
         actor = self.actor(kind, who, tie.place, tie.person)
         first, last = self.day(start), self.day(end)
         given = Validation(tie.id, first, last, end_given=last is not None)
@@ -249,9 +294,10 @@ class Machine(RuleBasedStateMachine):
             actor, lambda: self.world.validate(actor, tie, first, last), lambda scope: requests.validate(scope, [given])
         )
 
+    @precondition(lambda self: self.some_wait())
     @rule(number=some_tie, kind=by, who=someone, reason=st.sampled_from(["not known here", "no", " "]))
     def somebody_refuses(self, number: int, kind: str, who: int, reason: str) -> None:
-        tie = self.tie(number)
+        tie = self.tie(number, "PENDING")
         actor = self.actor(kind, who, tie.place, tie.person)
         self.act(
             actor,
@@ -259,16 +305,17 @@ class Machine(RuleBasedStateMachine):
             lambda scope: requests.refuse(scope, [tie.id], reason),
         )
 
+    @precondition(lambda self: self.some_wait())
     @rule(number=some_tie, kind=by, who=someone)
     def somebody_withdraws(self, number: int, kind: str, who: int) -> None:
-        tie = self.tie(number)
+        tie = self.tie(number, "PENDING")
         actor = self.actor(kind, who, tie.place, tie.person)
         self.act(actor, lambda: self.world.withdraw(actor, tie), lambda scope: requests.withdraw(scope, [tie.id]))
 
     # ------------------------------------------------------------------ attachments
     @rule(number=some_tie, kind=by, who=someone)
     def somebody_deactivates_an_attachment(self, number: int, kind: str, who: int) -> None:
-        tie = self.tie(number)
+        tie = self.tie(number, "VALIDATED")
         actor = self.actor(kind, who, tie.place, tie.person)
         self.act(
             actor,
@@ -278,28 +325,28 @@ class Machine(RuleBasedStateMachine):
 
     @rule(number=some_tie, kind=by, who=someone)
     def somebody_reactivates_an_attachment(self, number: int, kind: str, who: int) -> None:
-        tie = self.tie(number)
+        tie = self.tie(number, "DEACTIVATED")
         actor = self.actor(kind, who, tie.place, tie.person)
         self.act(
             actor, lambda: self.world.reactivate(actor, tie), lambda scope: attachments.reactivate(scope, [tie.id])
         )
 
-    @rule(number=some_tie, kind=by, who=someone, successor=st.one_of(st.none(), someone))
+    @rule(number=some_tie, kind=by, who=someone, successor=st.one_of(st.none(), some_successor))
     def somebody_removes(self, number: int, kind: str, who: int, successor: int | None) -> None:
-        tie = self.tie(number)
+        tie = self.tie(number, "VALIDATED", "DEACTIVATED")
         actor = self.actor(kind, who, tie.place, tie.person)
-        to = None if successor is None else self.person(successor)
+        to = None if successor is None else self.successor(successor, tie.place)
         named = {} if to is None else {tie.place.id: (to.id, 0)}
         self.act(
             actor, lambda: self.world.remove(actor, tie, to), lambda scope: attachments.remove(scope, [tie.id], named)
         )
 
-    @rule(where=somewhere, kind=by, who=someone, to=someone, role=st.sampled_from(Role), start=days, end=days)
+    @rule(where=somewhere, kind=by, who=someone, to=some_stranger, role=st.sampled_from(Role), start=days, end=days)
     def somebody_attaches_a_user(
         self, where: int, kind: str, who: int, to: int, role: Role, start: int | None, end: int | None
     ) -> None:
         place = self.place(where)
-        actor, login = self.actor(kind, who, place), self.person(to).login.upper()
+        actor, login = self.actor(kind, who, place), self.stranger(to, place).login.upper()
         first, last = self.day(start or 0) or self.world.today, self.day(end)
         gift = Gift(place.id, login, role, first, last)
         self.act(
@@ -312,7 +359,7 @@ class Machine(RuleBasedStateMachine):
     def somebody_moves_dates(
         self, number: int, kind: str, who: int, start: int | None, end: int | None, end_given: bool
     ) -> None:
-        tie = self.tie(number)
+        tie = self.tie(number, "VALIDATED", "DEACTIVATED")
         actor = self.actor(kind, who, tie.place, tie.person)
         first, last = self.day(start), self.day(end) if end_given else None
         change = Change(first, last, end_given)
@@ -325,7 +372,7 @@ class Machine(RuleBasedStateMachine):
     # ------------------------------------------------------------------ seats
     @rule(number=some_tie, kind=by, who=someone, role=st.sampled_from(Role))
     def somebody_changes_a_role(self, number: int, kind: str, who: int, role: Role) -> None:
-        tie = self.tie(number)
+        tie = self.tie(number, "VALIDATED")
         actor = self.actor(kind, who, tie.place, tie.person)
         self.act(
             actor,
@@ -335,7 +382,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(number=some_tie, kind=by, who=someone)
     def somebody_hands_over(self, number: int, kind: str, who: int) -> None:
-        tie = self.tie(number)
+        tie = self.tie(number, "VALIDATED")
         actor = self.actor(kind, who, tie.place)
         self.act(
             actor,
@@ -343,7 +390,7 @@ class Machine(RuleBasedStateMachine):
             lambda scope: seats.transfer(scope, tie.place.id, tie.person.id),
         )
 
-    @rule(where=somewhere, who=support, to=someone)
+    @rule(where=somewhere, who=by_support, to=someone)
     def support_appoints(self, where: int, who: int, to: int) -> None:
         actor, place, person = self.person(who), self.place(where), self.person(to)
         self.act(
@@ -362,7 +409,7 @@ class Machine(RuleBasedStateMachine):
             lambda scope: structures.create(scope, self._particulars(identifier)),
         )
 
-    @rule(who=support, to=someone, identifier=st.sampled_from(IDENTIFIERS))
+    @rule(who=by_support, to=someone, identifier=st.sampled_from(IDENTIFIERS))
     def support_registers_a_public_structure(self, who: int, to: int, identifier: str) -> None:
         actor, principal = self.person(who), self.person(to)
         given = self._particulars(identifier)
@@ -398,6 +445,7 @@ class Machine(RuleBasedStateMachine):
             mailed=("ACTIVATION", login),
         )
 
+    @precondition(lambda self: self.some_are("PENDING_ACTIVATION"))
     @rule(who=someone)
     def somebody_activates(self, who: int) -> None:
         person, token = self.with_link(who, "ACTIVATION")
@@ -422,12 +470,20 @@ class Machine(RuleBasedStateMachine):
             )
 
     @rule(
-        who=someone, confirmed=st.sampled_from([True, True, True, False]), for_all=st.one_of(st.none(), someone),
-        each=st.dictionaries(somewhere, someone, max_size=2),
+        who=someone, confirmed=st.sampled_from([True, True, True, False]), number=some_successor,
+        naming=st.sampled_from(["each", "each", "one", "some", "nobody"]), where=somewhere,
     )  # fmt: skip
-    def somebody_leaves(self, who: int, confirmed: bool, for_all: int | None, each: dict[int, int]) -> None:
-        actor, to = self.person(who), None if for_all is None else self.person(for_all)
-        named = {self.place(where): self.person(successor) for where, successor in each.items()}
+    def somebody_leaves(self, who: int, confirmed: bool, number: int, naming: str, where: int) -> None:
+        actor = self.person(who)
+        places = self.world.seats_of(actor)
+        named, to = {}, None
+        match naming:
+            case "each":
+                named = {place: self.successor(number + index, place) for index, place in enumerate(places)}
+            case "one":
+                to = self.successor(number, places[0] if places else self.place(where))
+            case "some":
+                named = {self.place(where): self.successor(number, self.place(where))}
         successions = [Succession(place.id, person.id) for place, person in named.items()]
         self.act(
             actor,
@@ -437,6 +493,7 @@ class Machine(RuleBasedStateMachine):
             ),
         )
 
+    @precondition(lambda self: self.some_are("DEACTIVATED"))
     @rule(who=someone)
     def somebody_asks_to_come_back(self, who: int) -> None:
         gone = [person for person in self.world.people if person.state == "DEACTIVATED"]
@@ -449,6 +506,7 @@ class Machine(RuleBasedStateMachine):
             mailed=("REACTIVATION", person.login),
         )
 
+    @precondition(lambda self: self.some_are("DEACTIVATED"))
     @rule(who=someone)
     def somebody_comes_back(self, who: int) -> None:
         person, token = self.with_link(who, "REACTIVATION")
@@ -460,7 +518,7 @@ class Machine(RuleBasedStateMachine):
             signed_in=False,
         )
 
-    @rule(who=support, whom=someone, reason=st.sampled_from(["reported", "reported", ""]))
+    @rule(who=by_support, whom=someone, reason=st.sampled_from(["reported", "reported", ""]))
     def support_suspends(self, who: int, whom: int, reason: str) -> None:
         actor, person = self.person(who), self.person(whom)
         self.act(
@@ -469,7 +527,8 @@ class Machine(RuleBasedStateMachine):
             lambda scope: accounts.suspend(scope, person.id, reason),
         )
 
-    @rule(who=support, whom=someone, reason=st.sampled_from(["heard", "heard", ""]))
+    @precondition(lambda self: self.some_are("SUSPENDED", "DEACTIVATED"))
+    @rule(who=by_support, whom=someone, reason=st.sampled_from(["heard", "heard", ""]))
     def support_reopens(self, who: int, whom: int, reason: str) -> None:
         shut = [person for person in self.world.people if person.state not in {"ACTIVE", "PENDING_ACTIVATION"}]
         actor, person = self.person(who), shut[whom % len(shut)] if shut else self.person(whom)

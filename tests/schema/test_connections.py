@@ -1,3 +1,5 @@
+"""Pages of a connection: how many rows, where from, and what a bad cursor or size is told."""
+
 import base64
 
 import pytest

@@ -1,3 +1,5 @@
+"""Global ids: opaque, read back as what they name, refused when they name something else."""
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

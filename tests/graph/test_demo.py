@@ -1,0 +1,78 @@
+"""The demo world: there after the first start, the same after the second, and open to its people."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from graph import demo
+from models.accounts import Account
+from models.attachments import Attachment
+from models.events import Event
+from models.outbox import Mail
+from models.structures import Structure
+from models.tokens import OneTimeToken
+from resolvers.scope import Office
+from tests import invariants
+from tests.conftest import Clock
+from tests.graph.apps import SIGN_IN, ask, served, settings_of
+
+WORLD = """{ me { attachments(first: 10) { edges { node { role status structure { name kind } } } }
+  attachmentsToReview(first: 10) { totalCount } } }"""
+TABLES: tuple[Any, ...] = (Account, Structure, Attachment, Event, Mail, OneTimeToken)
+
+
+async def test_a_second_start_doubles_nothing(db: str, office: Office, clock: Clock) -> None:
+    await demo.prepare(office)
+    await invariants.check(clock.now)
+    made = [await table.all().count() for table in TABLES]
+    await demo.prepare(office)
+    assert [await table.all().count() for table in TABLES] == made
+    assert made[:3] == [5, 3, 6]
+
+
+async def test_what_people_changed_stays(db: str, office: Office) -> None:
+    await demo.prepare(office)
+    await Account.filter(login_email=demo.LEA).update(first_name="Lea-Rose")
+    await Structure.filter(name="Ateliers Delmas").update(name="Ateliers D.")
+    await demo.prepare(office)
+    assert (await Account.get(login_email=demo.LEA)).first_name == "Lea-Rose"
+    assert await Structure.all().count() == 3
+
+
+@pytest.mark.parametrize(
+    ("email", "attachments", "to_review"),
+    [
+        (demo.CLAIRE, {("PRINCIPAL_MANAGER", "VALIDATED", "Ateliers Delmas", "PRIVATE"),
+                       ("PRINCIPAL_MANAGER", "VALIDATED", "Transports Armor Littoral", "PRIVATE")}, 1),
+        (demo.SAMIR, {("SECONDARY_MANAGER", "VALIDATED", "Ateliers Delmas", "PRIVATE")}, 0),
+        (demo.LEA, {("SIMPLE_USER", "VALIDATED", "Ateliers Delmas", "PRIVATE"),
+                    ("SIMPLE_USER", "PENDING", "Transports Armor Littoral", "PRIVATE")}, 0),
+        (demo.NADIA, {("PRINCIPAL_MANAGER", "VALIDATED", "Commune de Valombre-sur-Ille", "PUBLIC")}, 0),
+        (demo.SUPPORT, set(), 0),
+    ],
+)  # fmt: skip
+async def test_everyone_of_the_demo_signs_in_and_finds_their_own(
+    tmp_path: Path, email: str, attachments: set[tuple[str, ...]], to_review: int
+) -> None:
+    async with served(settings_of(tmp_path), sends=False, prepare=demo.prepare) as client:
+        entry = await ask(client, SIGN_IN, email=email, password=demo.PASSWORD)
+        assert entry["data"]["signIn"]["account"] == {"loginEmail": email}
+        me = (await ask(client, WORLD))["data"]["me"]
+    nodes = [edge["node"] for edge in me["attachments"]["edges"]]
+    found = {(node["role"], node["status"], node["structure"]["name"], node["structure"]["kind"]) for node in nodes}
+    assert found == attachments
+    assert me["attachmentsToReview"]["totalCount"] == to_review
+
+
+async def test_the_identifier_of_the_example_is_free(db: str, office: Office) -> None:
+    await demo.prepare(office)
+    assert not await Structure.filter(identifier="73282932000074").exists()
+
+
+def test_the_accounts_are_told_as_the_demo_starts(tmp_path: Path) -> None:
+    told = demo.told(settings_of(tmp_path))
+    for email in demo.PEOPLE:
+        assert email in told
+    assert "http://127.0.0.1:8000/graphql" in told
+    assert "Demonstration-2026!" in told

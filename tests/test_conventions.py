@@ -1,0 +1,139 @@
+"""What the code agrees on, checked on every run: who imports whom, where SQL lives, what each module says of itself."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from models import errors, events
+from models.accounts import Language
+from models.errors import DomainError
+from models.events import Fact
+from schema import summaries, wording
+
+ROOT = Path(__file__).parents[1]
+LAYERS = ("graph", "schema", "resolvers", "mailer", "models")
+FOLDERS = {*LAYERS, "tests"}
+# What only some layers may import, whatever the way.
+RESERVED = {
+    "strawberry": {"graph", "schema"},
+    "graphql": {"graph", "schema"},
+    "tortoise": {"models"},
+    "asyncpg": {"models"},
+    "aiosqlite": {"models"},
+    "pypika_tortoise": {"models"},
+    "starlette": {"graph"},
+    "typer": {"graph"},
+}
+SQL = ("SELECT ", "INSERT INTO ", "UPDATE ", "DELETE FROM ")
+MOST_LINES = 400
+CLOCKS = {"now", "utcnow", "today", "fromtimestamp"}
+# The office's own clock, which every rule is given; and the date a mail's file was written at.
+READS_THE_CLOCK = {"resolvers/scope.py", "graph/mails.py"}
+
+MODULES = [path for layer in LAYERS for path in sorted((ROOT / layer).rglob("*.py"))]
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
+
+
+def _name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def _layer(path: Path) -> str:
+    return path.relative_to(ROOT).parts[0]
+
+
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def _imported(path: Path) -> Iterator[str]:
+    for node in ast.walk(_tree(path)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{_name(path)} imports relatively, line {node.lineno}"
+            yield (node.module or "").partition(".")[0]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=_name)
+def test_a_module_imports_only_what_stands_to_its_right(path: Path) -> None:
+    layer = _layer(path)
+    allowed = set(LAYERS[LAYERS.index(layer) :])
+    imported = set(_imported(path))
+    assert imported & FOLDERS <= allowed, f"{layer} imports {imported & FOLDERS - allowed}"
+    assert [name for name, layers in RESERVED.items() if name in imported and layer not in layers] == []
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if _layer(path) != "models"], ids=_name)
+def test_sql_is_written_in_models_alone(path: Path) -> None:
+    texts = [
+        node.value for node in ast.walk(_tree(path)) if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    ]
+    assert [text for text in texts if text.lstrip().startswith(SQL)] == []
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if _name(path) not in READS_THE_CLOCK], ids=_name)
+def test_nobody_but_the_office_reads_the_clock(path: Path) -> None:
+    calls = [
+        f"line {node.lineno}"
+        for node in ast.walk(_tree(path))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in CLOCKS
+        and isinstance(node.func.value, ast.Name)
+        and node.func.value.id in {"datetime", "date"}
+    ]
+    assert calls == []
+
+
+@pytest.mark.parametrize("path", [*MODULES, *TESTS], ids=_name)
+def test_a_module_says_in_a_sentence_what_it_is(path: Path) -> None:
+    if path.stat().st_size == 0:
+        assert path.name == "__init__.py"
+        return
+    said = ast.get_docstring(_tree(path)) or ""
+    assert said.split("\n\n")[0].endswith((".", ":")), f"{_name(path)} has no sentence on top"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=_name)
+def test_a_module_fits_in_400_lines(path: Path) -> None:
+    if "migrations" not in path.parts:
+        assert len(path.read_text(encoding="utf-8").splitlines()) < MOST_LINES
+
+
+def test_init_modules_are_empty_but_the_schemas() -> None:
+    full = [_name(path) for path in MODULES if path.name == "__init__.py" and path.stat().st_size]
+    assert full == ["schema/__init__.py"]
+
+
+def test_there_are_no_other_folders() -> None:
+    found = {
+        path.parent.relative_to(ROOT).parts[0] for path in ROOT.glob("*/*.py") if not path.parts[-2].startswith(".")
+    }
+    assert found - {"build"} == FOLDERS
+    assert [path for path in MODULES if path.stem in {"utils", "helpers", "common"}] == []
+
+
+def _kinds(of: type, module: object) -> list[type]:
+    return [
+        kind for kind in vars(module).values() if isinstance(kind, type) and issubclass(kind, of) and kind is not of
+    ]
+
+
+@pytest.mark.parametrize("kind", _kinds(DomainError, errors), ids=lambda kind: kind.__name__)
+def test_every_refusal_is_worded_in_both_languages(kind: type[DomainError]) -> None:
+    if kind is not errors.Refusals:
+        french, english = wording.WORDS[kind.__name__]
+        assert french
+        assert english
+        assert french != english
+
+
+@pytest.mark.parametrize("kind", _kinds(Fact, events), ids=lambda kind: kind.__name__)
+def test_every_fact_has_a_sentence_in_both_languages(kind: type[Fact]) -> None:
+    french, english = summaries.SENTENCES[kind.__name__]
+    assert french != english
+    role = {"role": "SIMPLE_USER", "status": "PENDING"}
+    assert summaries.of(kind.__name__, role, Language.FR) != summaries.of(kind.__name__, role, Language.EN)
