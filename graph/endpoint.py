@@ -127,7 +127,7 @@ class Endpoint(GraphQL[Any, None]):
 
     async def render_graphql_ide(self, request: Request) -> Response:
         """The page that was injected."""
-        assert self.page is not None  # noqa: S101 - `should_render_graphql_ide` has looked
+        assert self.page is not None
         return await self.page(request)
 
     async def parse_http_body(self, request: AsyncHTTPRequestAdapter) -> GraphQLRequestData:

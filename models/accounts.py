@@ -113,7 +113,7 @@ class Account(Model):
         self.state, self.deactivated_at = AccountState.ACTIVE, None
 
     def reopen(self, at: datetime) -> None:
-        """SUSPENDED becomes what it was before, CLOSED becomes DEACTIVATED; a deactivated one has 60 new days to come back.
+        """SUSPENDED becomes what it was before, CLOSED becomes DEACTIVATED; who was deactivated gets 60 new days.
 
         Raises:
             TransitionNotAllowed: when the account is neither closed nor suspended.
@@ -199,9 +199,7 @@ async def former_passwords(account_id: int) -> list[str]:
 
 
 # ------------------------------------------------------------------ reading
-STATE_SQL = (
-    "CASE WHEN u.state = 'DEACTIVATED' AND u.deactivated_at <= :closed_since THEN 'CLOSED' ELSE u.state END"
-)
+STATE_SQL = "CASE WHEN u.state = 'DEACTIVATED' AND u.deactivated_at <= :closed_since THEN 'CLOSED' ELSE u.state END"
 
 ACCOUNTS = Source(
     "accounts u",

@@ -361,6 +361,7 @@ class AttachmentFilter:
             "only_structure": self.structure_id,
         }
 
+
 # A viewer's right over a structure's attachments: an attachment of theirs, as a manager, in effect. The session
 # guarantees that the viewer's account is active. Source: DOMAIN 4.
 MANAGED_BY_VIEWER = (
@@ -374,5 +375,10 @@ LIVE_SQL = "a.status IN ('PENDING', 'VALIDATED', 'DEACTIVATED')"
 
 async def visible_to(actor: Actor, attachment: Attachment, today: date) -> bool:
     """Does this attachment exist for the actor: their own, one of a structure they manage now, or any for support?"""
-    parameters = {"viewer": actor.account_id, "viewer_is_support": actor.is_support, "today": today, "id": attachment.id}
+    parameters = {
+        "viewer": actor.account_id,
+        "viewer_is_support": actor.is_support,
+        "today": today,
+        "id": attachment.id,
+    }
     return bool(await ATTACHMENTS.read(["id"], ["a.id = :id", VISIBLE], parameters))

@@ -1,4 +1,4 @@
-"""The one door to the database: connecting, migrating, one transaction at a time, and SQL in one dialect for both engines."""
+"""The one door to the database: connecting, migrating, transactions, and one dialect of SQL for both engines."""
 
 import os
 import re
@@ -106,7 +106,7 @@ async def migrate(url: str) -> None:
 
 @asynccontextmanager
 async def _alone(url: str) -> AsyncIterator[None]:
-    """On PostgreSQL, hold the lock that lets one process migrate at a time; an SQLite file has one process to itself."""
+    """On PostgreSQL, hold the lock that lets one process migrate at a time; SQLite has but one process."""
     if is_sqlite_url(url):
         os.makedirs(os.path.dirname(url.removeprefix("sqlite://")) or ".", exist_ok=True)
         yield
@@ -130,7 +130,9 @@ async def ping() -> None:
 
 async def pending_migrations() -> list[str]:
     """The names of the migrations that the connected database still lacks."""
-    plan = await MigrationExecutor(connection(), {"models": {"models": list(TABLES), "migrations": "models.migrations"}}).plan()
+    plan = await MigrationExecutor(
+        connection(), {"models": {"models": list(TABLES), "migrations": "models.migrations"}}
+    ).plan()
     return [step.migration.name for step in plan]
 
 
@@ -147,7 +149,7 @@ def is_sqlite() -> bool:
 
 @asynccontextmanager
 async def transaction() -> AsyncIterator[None]:
-    """All of the block's writes, or none; on SQLite the writer's place is taken at once, so that no later write can fail for it.
+    """All of the block's writes, or none; on SQLite the writer's place is taken at once, so no later write waits.
 
     Raises:
         DatabaseAway: when the database can't be reached, before or during the block.
@@ -162,7 +164,7 @@ async def transaction() -> AsyncIterator[None]:
             yield
 
 
-class _translated:
+class _translated:  # noqa: N801 - read as a word, like contextlib's
     """Turns the drivers' exceptions into the three that the rest of the program knows."""
 
     def __enter__(self) -> None:

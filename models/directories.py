@@ -190,7 +190,7 @@ async def absorb(entries: Sequence[Entry], tally: Tally, at: datetime) -> None:
 async def _known(wanted: list[str]) -> dict[tuple[str, str], dict[str, Any]]:
     names = ("managed", *COLUMNS)
     rows = await database.fetch(
-        f"SELECT {', '.join(names)} FROM structures WHERE identifier COLLATE \"C\" IN :identifiers",
+        f'SELECT {", ".join(names)} FROM structures WHERE identifier COLLATE "C" IN :identifiers',
         {"identifiers": wanted},
     )
     found: dict[tuple[str, str], dict[str, Any]] = {}

@@ -14,7 +14,7 @@ from models.structures import Structure
 
 
 class Event(Model):
-    """One stored fact: who (`actor`), what (`type`), on whom (`subject`), where (`structure`), when, before and after."""
+    """One stored fact: who (`actor`), what (`type`), on whom (`subject`), where, when, before and after."""
 
     id = fields.BigIntField(primary_key=True)
     type = fields.CharField(max_length=60)

@@ -1,4 +1,4 @@
-"""How rows are read without models: a `Source` knows its columns, a `Selection` picks them, a `Page` bounds them by keyset."""
+"""How rows are read without models: a `Source` has columns, a `Selection` picks some, a `Page` bounds the rows."""
 
 import re
 from collections import namedtuple
@@ -128,7 +128,7 @@ def document(sql: str) -> Column:
 # ------------------------------------------------------------------ sources
 @dataclass(frozen=True, eq=False)
 class Source:
-    """A table with its readable columns; `joins` are added by alias when some column or condition mentions the alias."""
+    """A table with its readable columns; a join is added when some column or condition mentions its alias."""
 
     table: str
     columns: Mapping[str, Column]
@@ -153,7 +153,7 @@ class Source:
         where: Sequence[str] = (),
         parameters: Mapping[str, object] | None = None,
     ) -> list[Slice]:
-        """One page of rows for each of many parents, in their order: one statement for the rows, one more for the counts."""
+        """One page of rows for each of many parents, in their order: one statement for all rows, one for all counts."""
         conditions = (f"{self.columns[parent].sql} IN :parents", *where)
         bound = {**(parameters or {}), "parents": list(parents)}
         found = await self._pages(parent, selection, page, order, conditions, bound) if selection.rows else {}
@@ -186,7 +186,7 @@ class Source:
         where: tuple[str, ...],
         parameters: dict[str, object],
     ) -> dict[int | None, list[Row]]:
-        """The rows of each parent's page, one more than its size when there are more, nearest to the page's end first."""
+        """The rows of each parent's page, one more than its size when there are more, nearest its end first."""
         names = tuple(sorted({*selection.columns, *order.keys, *([parent] if parent else [])}))
         parameters = {**parameters, "limit_": page.size + 1}
         for bound, position in (("after", page.after), ("before", page.before)):
@@ -242,7 +242,8 @@ def _slice(rows: list[Row], page: Page, order: Order, total: int | None) -> Slic
 def _position(order: Order, position: tuple[CursorPart, ...], name: str) -> dict[str, CursorPart]:
     """The bound values of a cursor; a cursor made for another list has other parts."""
     whole = len(position) == len(order.keys) and all(
-        isinstance(part, int) if key == "id" else isinstance(part, str) for key, part in zip(order.keys, position, strict=True)
+        isinstance(part, int) if key == "id" else isinstance(part, str)
+        for key, part in zip(order.keys, position, strict=True)
     )
     if not whole:
         raise Invalid(name, rule="cursor")
@@ -251,7 +252,7 @@ def _position(order: Order, position: tuple[CursorPart, ...], name: str) -> dict
 
 @lru_cache(maxsize=1024)
 def _row_class(names: tuple[str, ...]) -> Callable[[Iterable[Any]], Any]:
-    row: Any = namedtuple("Row", names)  # type: ignore[misc]  # noqa: PYI024 - the columns are known only when the query is
+    row: Any = namedtuple("Row", names)  # type: ignore[misc]
     make: Callable[[Iterable[Any]], Any] = row._make
     return make
 
@@ -291,7 +292,8 @@ def _paged(
     if partition is None:
         return f"SELECT {selected} FROM {tables}{_where(where)} ORDER BY {ordering} LIMIT :limit_"
     place = f"row_number() OVER (PARTITION BY {source.columns[partition].sql} ORDER BY {ordering}) AS place_"
-    return f"SELECT * FROM (SELECT {selected}, {place} FROM {tables}{_where(where)}) paged WHERE place_ <= :limit_ ORDER BY place_"
+    rows = f"SELECT {selected}, {place} FROM {tables}{_where(where)}"
+    return f"SELECT * FROM ({rows}) paged WHERE place_ <= :limit_ ORDER BY place_"
 
 
 def _bounds(source: Source, order: Order, after: bool, before: bool) -> Iterable[str]:

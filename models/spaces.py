@@ -47,7 +47,8 @@ WORDING = {
         "The person's profile, attachments and documents.",
     ),
     SpaceCode.MANAGER_ACTIVITIES: Wording(
-        "Activités du gestionnaire", "Manager's activities", "Les demandes à traiter et les utilisateurs de la structure.",
+        "Activités du gestionnaire", "Manager's activities",
+        "Les demandes à traiter et les utilisateurs de la structure.",
         "Requests to decide and the users of the structure.",
     ),
     SpaceCode.INVOICES_ISSUED: Wording(
@@ -71,7 +72,8 @@ WORDING = {
         "Statements of legal fees and their progress.",
     ),
     SpaceCode.FUEL_TAX_REFUNDS: Wording(
-        "Demandes de remboursement TIC", "Fuel tax refunds", "Les demandes de remboursement de taxe sur les carburants.",
+        "Demandes de remboursement TIC", "Fuel tax refunds",
+        "Les demandes de remboursement de taxe sur les carburants.",
         "Requests for refunds of fuel tax.",
     ),
     SpaceCode.REQUESTS_ISSUED: Wording(
@@ -102,7 +104,9 @@ class OpenSpace(Model):
     """A space that a structure's managers opened; the default ones are open with no row."""
 
     id = fields.BigIntField(primary_key=True)
-    structure: fields.ForeignKeyRelation[Structure] = fields.ForeignKeyField("models.Structure", on_delete=fields.RESTRICT)
+    structure: fields.ForeignKeyRelation[Structure] = fields.ForeignKeyField(
+        "models.Structure", on_delete=fields.RESTRICT
+    )
     structure_id: int
     space = fields.CharEnumField(SpaceCode, max_length=32)
 

@@ -84,7 +84,7 @@ async def lock(structure_id: int) -> Structure | None:
 
 
 async def lock_all(structure_ids: set[int]) -> dict[int, Structure]:
-    """The structures by id, held until the transaction ends, taken in id order so that two acts never wait for each other."""
+    """The structures by id, held until the transaction ends; in id order, so that no two acts wait for each other."""
     found = await Structure.filter(id__in=structure_ids).order_by("id").select_for_update(no_key=True)
     return {structure.id: structure for structure in found}
 
@@ -101,13 +101,12 @@ async def active_among(structure_ids: list[int]) -> list[Structure]:
 
 
 # ------------------------------------------------------------------ reading
+ADDRESS = ("line1", "line2", "line3", "postcode", "city", "country")
 STRUCTURES = Source(
     "structures s",
     columns={
         name: Column(f"s.{name}")
-        for name in (
-            "id identifier_type identifier name kind status line1 line2 line3 postcode city country email phone"
-        ).split()
+        for name in ("id", "identifier_type", "identifier", "name", "kind", "status", "email", "phone", *ADDRESS)
     }
     | {
         "folded_name": Column('s.folded_name COLLATE "C"'),
@@ -133,7 +132,7 @@ class StructureSearch:
     city: str | None = None
 
     def parameters(self) -> dict[str, object]:
-        """The values of the criteria, by name, those that are absent or blank left out; empty when there is none at all."""
+        """The values of the criteria by name, absent and blank ones left out; empty when there is none."""
         identifier = normalise(self.identifier or "")
         name = fold(self.name or "")
         given: dict[str, object] = {

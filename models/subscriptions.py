@@ -37,7 +37,9 @@ class SpaceSubscription(Model):
     id = fields.BigIntField(primary_key=True)
     user: fields.ForeignKeyRelation[Account] = fields.ForeignKeyField("models.Account", on_delete=fields.RESTRICT)
     user_id: int
-    structure: fields.ForeignKeyRelation[Structure] = fields.ForeignKeyField("models.Structure", on_delete=fields.RESTRICT)
+    structure: fields.ForeignKeyRelation[Structure] = fields.ForeignKeyField(
+        "models.Structure", on_delete=fields.RESTRICT
+    )
     structure_id: int
     space = fields.CharEnumField(SpaceCode, max_length=32)
     mode = fields.CharEnumField(SubscriptionMode, max_length=5, default=SubscriptionMode.WRITE)
@@ -50,7 +52,9 @@ class SpaceSubscription(Model):
         table = "space_subscriptions"
 
 
-async def give(user_id: int, structure_id: int, codes: frozenset[SpaceCode], *, since: date, at: datetime) -> set[SpaceCode]:
+async def give(
+    user_id: int, structure_id: int, codes: frozenset[SpaceCode], *, since: date, at: datetime
+) -> set[SpaceCode]:
     """Subscribe the person to those of the spaces they have no live subscription to; which ones that were."""
     live = SpaceSubscription.filter(user_id=user_id, structure_id=structure_id, status__in=LIVE)
     missing = set(codes) - {row.space for row in await live}

@@ -106,7 +106,7 @@ async def reactivate(scope: Scope, ids: Sequence[int | None]) -> list[Outcome]:
 async def remove(scope: Scope, ids: Sequence[int | None], successors: dict[int, tuple[int, int]]) -> list[Outcome]:
     """Each attachment ended for good, by its user or a manager; one outcome per id, in order.
 
-    A principal manager's own is a transfer: whoever `successors` names for the structure, with the place in the list that
+    A principal manager's own is a transfer: whom `successors` names for the structure, with the place in the list that
     was sent, takes the seat, and the former one stays as a simple user.
 
     Raises:

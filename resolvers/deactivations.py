@@ -106,9 +106,7 @@ async def _say_goodbye(scope: Scope, account: Account, handed_over: Sequence[str
     await account.save()
     await end_access(scope, account)
     at = account.deactivated_at or scope.now()
-    message = AccountDeactivatedMail(
-        at=at, reactivable_until=at + REACTIVATION_WINDOW, handed_over=tuple(handed_over)
-    )
+    message = AccountDeactivatedMail(at=at, reactivable_until=at + REACTIVATION_WINDOW, handed_over=tuple(handed_over))
     await scope.mail(message, account, address=account.login_email)
 
 

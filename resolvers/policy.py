@@ -19,9 +19,7 @@ class Right(StrEnum):
 
 RIGHTS: dict[Role, frozenset[Right]] = {
     Role.PRINCIPAL_MANAGER: frozenset(Right),
-    Role.SECONDARY_MANAGER: frozenset(
-        {Right.SEE_USERS, Right.DECIDE, Right.MANAGE_SIMPLE_USERS, Right.EDIT_STRUCTURE}
-    ),
+    Role.SECONDARY_MANAGER: frozenset({Right.SEE_USERS, Right.DECIDE, Right.MANAGE_SIMPLE_USERS, Right.EDIT_STRUCTURE}),
     Role.SIMPLE_USER: frozenset(),
 }
 
@@ -42,7 +40,7 @@ def has(role: Role | None, right: Right) -> bool:
 
 
 def may_manage(role: Role | None, target: Role) -> bool:
-    """May someone of this role change the attachment of someone of the target role? Nobody may a principal manager's."""
+    """May someone of this role change an attachment of the target role? Nobody may a principal manager's."""
     if target is Role.PRINCIPAL_MANAGER:
         return False
     secondary = target is Role.SECONDARY_MANAGER
@@ -67,7 +65,7 @@ def may_act(act: DecisionAct, *, role: Role | None, target: Role, own: bool) -> 
 
 
 def acts_on(status: AttachmentStatus, *, role: Role | None, target: Role, own: bool, ended: bool) -> list[DecisionAct]:
-    """The acts open to the viewer now, on an attachment read with this status; an ended one isn't reactivated but moved."""
+    """The acts open to the viewer on an attachment of this status; an ended one isn't reactivated but moved."""
     return [
         act
         for act in DecisionAct

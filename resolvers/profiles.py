@@ -46,7 +46,7 @@ async def update(scope: Scope, changes: Mapping[str, Any]) -> None:
     """
     actor = scope.signed_in()
     account = await accounts.by_id(actor.account_id)
-    assert account is not None  # noqa: S101 - the session's foreign key holds
+    assert account is not None
     checked = await _check(scope, account, changes)
     await _must_be_mailable(scope, account, checked.contact_email)
     async with scope.transaction() as record:

@@ -36,7 +36,7 @@ def _random_token() -> str:
 
 @dataclass(frozen=True)
 class Office:
-    """What every operation of a process shares: clock, randomness, the seal of mails, and who to wake after a commit."""
+    """What every operation of a process shares: clock, randomness, the seal of mails, whom to wake after a commit."""
 
     sealer: Sealer
     clock: Callable[[], datetime] = utc_now
@@ -93,7 +93,7 @@ class Scope:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Record]:
-        """All or nothing: rows, events and mails of the block commit together; then couriers and live readers are woken.
+        """All or nothing: rows, events and mails of the block commit together; then the couriers are woken.
 
         Raises:
             DatabaseAway, Duplicate, Conflict: as `models.database.transaction`.
@@ -105,7 +105,7 @@ class Scope:
         self.office.wake()
 
     async def mail(self, message: Message, to: Account, *, address: str | None = None) -> None:
-        """Put a mail to the person in the outbox, in their language, to their contact address unless another is given."""
+        """Put a mail to the person in the outbox, in their language, to their contact address or another."""
         recipient = outbox.Recipient(
             address=address or to.contact_email,
             language=to.language,

@@ -160,9 +160,7 @@ async def install(
     attachment = await attachments.lock_live(user.id, structure.id)
     before = state_of(attachment) if attachment else {}
     if attachment is None:
-        attachment = Attachment(
-            user=user, structure=structure, valid_from=scope.today(), requested_at=scope.now()
-        )
+        attachment = Attachment(user=user, structure=structure, valid_from=scope.today(), requested_at=scope.now())
     attachment.status, attachment.role = AttachmentStatus.VALIDATED, Role.PRINCIPAL_MANAGER
     attachment.valid_from, attachment.valid_until = min(attachment.valid_from, scope.today()), None
     attachment.decided_at = attachment.decided_at or scope.now()

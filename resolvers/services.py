@@ -56,7 +56,7 @@ async def save(scope: Scope, structure_id: int, service_id: int | None, given: P
             await record(fact)
     except Duplicate as error:
         raise ServiceCodeTaken("code") from error
-    return service.id
+    return int(service.id)
 
 
 async def _service(structure_id: int, service_id: int | None) -> Service:

@@ -58,7 +58,7 @@ class Particulars:
 
 
 async def create(scope: Scope, given: Particulars) -> int:
-    """A private structure whose creator is its principal manager, or an imported one of that identifier adopted; its id.
+    """A private structure with its creator as principal manager, or an imported one of that identifier adopted; its id.
 
     Raises:
         StructureAlreadyManaged: when the structure exists and has a manager.
@@ -84,7 +84,7 @@ async def create(scope: Scope, given: Particulars) -> int:
             await _seat(scope, record, structure, founder)
     except Duplicate as error:  # somebody created it at the same instant
         raise StructureAlreadyManaged("identifier") from error
-    return structure.id
+    return int(structure.id)
 
 
 async def register_public(scope: Scope, given: Particulars, principal_id: int) -> int:
@@ -119,7 +119,7 @@ async def register_public(scope: Scope, given: Particulars, principal_id: int) -
             await scope.mail(RegisteredMail(structure=structure.name, identifier=structure.identifier), principal)
     except Duplicate as error:
         raise StructureAlreadyManaged("identifier") from error
-    return structure.id
+    return int(structure.id)
 
 
 def _checked(given: Particulars, *, public: bool) -> dict[str, Any]:
@@ -153,9 +153,7 @@ def _names(problems: list[DomainError], given: Particulars, *, public: bool) -> 
     return {"name": f"{first} {last}", "first_name": first, "last_name": last}
 
 
-async def _founded(
-    scope: Scope, known: Structure | None, checked: Mapping[str, Any], kind: StructureKind
-) -> Structure:
+async def _founded(scope: Scope, known: Structure | None, checked: Mapping[str, Any], kind: StructureKind) -> Structure:
     """The structure with these particulars, new or imported; of an imported one they replace the directory's."""
     structure = known or Structure(kind=kind, created_at=scope.now())
     structure.update_from_dict({**checked, "kind": kind, "status": StructureStatus.ACTIVE, "managed": True})
@@ -185,7 +183,7 @@ async def _seat(scope: Scope, record: Record, structure: Structure, user: Accoun
 
 # ------------------------------------------------------------------ editing
 async def update(scope: Scope, structure_id: int, changes: Mapping[str, Any]) -> None:
-    """The structure with the changes sent by a manager; what is absent stays. Only the principal manager ends or revives it.
+    """The structure with a manager's changes; what is absent stays. Only the principal manager ends or revives it.
 
     Raises:
         NotFound: when there is no such structure.

@@ -46,7 +46,9 @@ def clock(scope: Scope) -> dict[str, object]:
 
 async def _related(scope: Scope, ids: Sequence[int], relation: str) -> list[bool]:
     parameters = {**accounts.visibility(scope.signed_in()), "today": scope.today(), "ids": sorted(set(ids))}
-    rows = await ACCOUNTS.read(["id"], ["u.id IN :ids", f"u.id = :viewer OR :viewer_is_support OR {relation}"], parameters)
+    rows = await ACCOUNTS.read(
+        ["id"], ["u.id IN :ids", f"u.id = :viewer OR :viewer_is_support OR {relation}"], parameters
+    )
     found = {row.id for row in rows}
     return [id in found for id in ids]
 
@@ -54,7 +56,7 @@ async def _related(scope: Scope, ids: Sequence[int], relation: str) -> list[bool
 async def candidates(
     scope: Scope, structure_ids: Sequence[int], page: Page, search: str | None, selection: Selection
 ) -> list[Slice | None]:
-    """A page of who may take each structure's seat: active people attached there in effect, but the present holder, by name;
+    """A page of who may take each structure's seat: active people attached there in effect, not the holder, by name;
     None where the viewer could not hand it over. `search` looks in names, contact e-mails and postal addresses."""
     roles = {} if scope.signed_in().is_support else await scope.roles()
     able = scope.signed_in().is_support

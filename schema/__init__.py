@@ -23,7 +23,7 @@ Mutation: Any = merge_types("Mutation", (SessionMutation, AccountMutation, Attac
 class Schema(strawberry.Schema):
     """Strawberry's schema, which leaves the logging of errors to the endpoint."""
 
-    def process_errors(self, errors: Sequence[GraphQLError], execution_context: object = None) -> None:  # type: ignore[override]
+    def process_errors(self, errors: Sequence[GraphQLError], execution_context: object = None) -> None:
         """Nothing: whoever answers the request logs what went wrong, once."""
 
 

@@ -32,12 +32,22 @@ class SuccessionNeeded:
     async def structure(self, info: Info) -> Structure:
         return await info.context.load(structures.by_ids, self.structure_id, selection_of(info))
 
-    @strawberry.field(description="Who may take over: active people attached there in effect; `search` looks in names and addresses.")
+    @strawberry.field(
+        description="Who may take over: active people attached there in effect; `search` looks in names and addresses."
+    )
     async def candidates(
-        self, info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None, search: str | None = None
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        search: str | None = None,
     ) -> Connection[User]:
         page = page_of(first, after, last, before)
-        return connection_of(await info.context.load(users.candidates, self.structure_id, page, search, selection_of(info)))
+        return connection_of(
+            await info.context.load(users.candidates, self.structure_id, page, search, selection_of(info))
+        )
 
 
 @strawberry.type(description="What deactivating the account would ask for and take along.")
@@ -56,7 +66,9 @@ class Account(Node):
 
     login_email: str = column("The login e-mail; never changes, receives security mail.")
     contact_email: str = column("The contact e-mail; receives notifications.")
-    pending_contact_email: str | None = column("A new contact e-mail that waits for its owner to follow the mailed link.")
+    pending_contact_email: str | None = column(
+        "A new contact e-mail that waits for its owner to follow the mailed link."
+    )
     first_name: str = column("First name.")
     last_name: str = column("Last name.")
     phone: str | None = column("Telephone number.")
@@ -67,7 +79,9 @@ class Account(Node):
 
     language: Language = column("The language of mails and messages.")
     time_zone: str = column("The time zone of mails, an IANA name.")
-    receive_activity_notifications: bool = column("Whether periodic notifications of activity are wanted; off at first.")
+    receive_activity_notifications: bool = column(
+        "Whether periodic notifications of activity are wanted; off at first."
+    )
     secret_question: str | None = column("The secret question; its answer is never told.")
     state: AccountState = column("Where the account stands.")
 
@@ -128,7 +142,13 @@ class AccountQuery:
 
     @strawberry.field(description="People by name or e-mail, for support only.")
     async def users(
-        self, info: Info, search: str, first: First = None, after: After = None, last: Last = None, before: Before = None
+        self,
+        info: Info,
+        search: str,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
     ) -> Connection[User]:
         page = page_of(first, after, last, before)
         return connection_of(await users.search(info.context.scope, search, page, selection_of(info)))
@@ -168,8 +188,12 @@ class UpdateAccountInput:
     postal_address: PostalAddressInput | None = strawberry.field(
         default=strawberry.UNSET, description="Postal address, whole; null empties it."
     )
-    language: Language | None = strawberry.field(default=strawberry.UNSET, description="The language of mails and messages.")
-    time_zone: str | None = strawberry.field(default=strawberry.UNSET, description="The time zone of mails, an IANA name.")
+    language: Language | None = strawberry.field(
+        default=strawberry.UNSET, description="The language of mails and messages."
+    )
+    time_zone: str | None = strawberry.field(
+        default=strawberry.UNSET, description="The time zone of mails, an IANA name."
+    )
     receive_activity_notifications: bool | None = strawberry.field(
         default=strawberry.UNSET, description="Whether periodic notifications of activity are wanted."
     )
@@ -179,7 +203,9 @@ class UpdateAccountInput:
     )
 
 
-@strawberry.input(description="A deactivation, with a successor for every structure the person is principal manager of.")
+@strawberry.input(
+    description="A deactivation, with a successor for every structure the person is principal manager of."
+)
 class DeactivateAccountInput:
     confirm: bool = strawberry.field(description="Must be true.")
     successor_for_all_id: strawberry.ID | None = strawberry.field(
@@ -203,7 +229,9 @@ class AccountPayload:
 
     @strawberry.field(description="The account; null when the act was refused.")
     async def account(self, info: Info) -> Account | None:
-        return await info.context.load(accounts.by_ids, self.account_id, selection_of(info)) if self.account_id else None
+        return (
+            await info.context.load(accounts.by_ids, self.account_id, selection_of(info)) if self.account_id else None
+        )
 
 
 @strawberry.type(description="A person after support's act.")

@@ -57,11 +57,15 @@ class Attachment(Node):
     requested_at: datetime = column("When it was asked for or given.")
     decided_at: datetime | None = column("When it was validated or refused.")
 
-    @made_from("decided_by_id", description="Who validated or refused it; null when nobody did, or it came with the structure.")
+    @made_from(
+        "decided_by_id", description="Who validated or refused it; null when nobody did, or it came with the structure."
+    )
     async def decided_by(self: Any, info: Info) -> User | None:
         return await info.context.load(users.by_ids, self.decided_by_id, selection_of(info))
 
-    @made_from("user_id", "structure_id", "role", "status", "valid_until", description="What the viewer may do with it now.")
+    @made_from(
+        "user_id", "structure_id", "role", "status", "valid_until", description="What the viewer may do with it now."
+    )
     async def viewer_acts(self: Any, info: Info) -> list[DecisionAct]:
         scope = info.context.scope
         return policy.acts_on(
@@ -75,7 +79,9 @@ class Attachment(Node):
 
 @strawberry.input(description="What a list of attachments is narrowed to; each part that is given must hold.")
 class AttachmentFilter:
-    statuses: list[AttachmentStatus] | None = strawberry.field(default=None, description="Any of these statuses, as read today.")
+    statuses: list[AttachmentStatus] | None = strawberry.field(
+        default=None, description="Any of these statuses, as read today."
+    )
     roles: list[Role] | None = strawberry.field(default=None, description="Any of these roles.")
     in_effect: bool | None = strawberry.field(default=None, description="In effect today, or not.")
     structure_id: strawberry.ID | None = strawberry.field(default=None, description="On this structure only.")
@@ -109,7 +115,9 @@ class AttachmentPayload:
 @strawberry.type(description="What became of one element of a bulk act.")
 class AttachmentResult:
     attachment_id: strawberry.Private[int | None] = None
-    id: strawberry.ID | None = strawberry.field(default=None, description="The id that was sent, or that of the new attachment.")
+    id: strawberry.ID | None = strawberry.field(
+        default=None, description="The id that was sent, or that of the new attachment."
+    )
     errors: list[UserError] = strawberry.field(default_factory=list, description=ERRORS)
 
     @strawberry.field(description="The attachment after the act; null when it was refused.")
@@ -120,7 +128,9 @@ class AttachmentResult:
 @strawberry.type(description="One result for each element sent, in order; one that is refused doesn't undo the others.")
 class AttachmentsPayload:
     results: list[AttachmentResult] = strawberry.field(default_factory=list, description="What became of each.")
-    errors: list[UserError] = strawberry.field(default_factory=list, description="Why the whole was refused; empty otherwise.")
+    errors: list[UserError] = strawberry.field(
+        default_factory=list, description="Why the whole was refused; empty otherwise."
+    )
 
 
 def results_of(info: Info, sent: list[strawberry.ID | None], outcomes: list[Outcome]) -> AttachmentsPayload:
@@ -129,7 +139,9 @@ def results_of(info: Info, sent: list[strawberry.ID | None], outcomes: list[Outc
         results=[
             AttachmentResult(
                 attachment_id=outcome.id,
-                id=given if given is not None or outcome.id is None else strawberry.ID(ids.encode("Attachment", outcome.id)),
+                id=given
+                if given is not None or outcome.id is None
+                else strawberry.ID(ids.encode("Attachment", outcome.id)),
                 errors=user_errors(outcome.error, info.context.language) if outcome.error else [],
             )
             for given, outcome in zip(sent, outcomes, strict=True)
@@ -154,13 +166,16 @@ class AttachmentRequestInput:
     structure_id: strawberry.ID = strawberry.field(description="The structure; it must be active.")
     valid_from: date = strawberry.field(description="First day.")
     valid_until: date | None = strawberry.field(default=None, description="Last day, not before the first nor past.")
-    service_ids: list[strawberry.ID] | None = strawberry.field(default_factory=list, description="Services of the structure.")
+    service_ids: list[strawberry.ID] | None = strawberry.field(
+        default_factory=list, description="Services of the structure."
+    )
     comment: str | None = strawberry.field(default=None, description="A word to the managers, at most 255 characters.")
     on_behalf_of_id: strawberry.ID | None = strawberry.field(
         default=None, description="The person's own structure, for which they would act there."
     )
     confirm_public_structure: bool | None = strawberry.field(
-        default=False, description="Must be true for a public structure: a supplier must not attach to the body it invoices."
+        default=False,
+        description="Must be true for a public structure: a supplier must not attach to the body it invoices.",
     )
 
 
@@ -173,7 +188,9 @@ class RequestAttachmentsInput:
 class AttachmentValidationInput:
     id: strawberry.ID = strawberry.field(description="The pending attachment.")
     valid_from: date | None = strawberry.field(default=strawberry.UNSET, description="Another first day.")
-    valid_until: date | None = strawberry.field(default=strawberry.UNSET, description="Another last day; null for no end.")
+    valid_until: date | None = strawberry.field(
+        default=strawberry.UNSET, description="Another last day; null for no end."
+    )
     service_ids: list[strawberry.ID] | None = strawberry.field(
         default=strawberry.UNSET, description="Fewer services than were asked for."
     )
@@ -191,17 +208,23 @@ class UpdateAttachmentInput:
     valid_until: date | None = strawberry.field(
         default=strawberry.UNSET, description="Another last day, not past; null clears it."
     )
-    service_ids: list[strawberry.ID] | None = strawberry.field(default=strawberry.UNSET, description="All its services from now on.")
+    service_ids: list[strawberry.ID] | None = strawberry.field(
+        default=strawberry.UNSET, description="All its services from now on."
+    )
 
 
 @strawberry.input(description="An attachment given on a manager's initiative.")
 class AttachUserInput:
     structure_id: strawberry.ID = strawberry.field(description="The structure.")
     login_email: str = strawberry.field(description="The login e-mail of somebody who has an account.")
-    role: Role | None = strawberry.field(default=Role.SIMPLE_USER, description="Simple user or, by the principal manager, secondary.")
+    role: Role | None = strawberry.field(
+        default=Role.SIMPLE_USER, description="Simple user or, by the principal manager, secondary."
+    )
     valid_from: date = strawberry.field(description="First day.")
     valid_until: date | None = strawberry.field(default=None, description="Last day.")
-    service_ids: list[strawberry.ID] | None = strawberry.field(default_factory=list, description="Services of the structure.")
+    service_ids: list[strawberry.ID] | None = strawberry.field(
+        default_factory=list, description="Services of the structure."
+    )
 
 
 def _sent(value: Any) -> Any:
@@ -263,9 +286,14 @@ class AttachmentMutation:
     async def reactivate_attachments(self, info: Info, ids: list[strawberry.ID]) -> AttachmentsPayload:
         return results_of(info, [*ids], await attachments.reactivate(info.context.scope, _attachments(ids)))
 
-    @mutation("End attachments for good; a principal manager's own is handed over to the successor named for the structure.")
+    @mutation(
+        "End attachments for good; a principal manager's own is handed over to the successor named for the structure."
+    )
     async def remove_attachments(
-        self, info: Info, ids: list[strawberry.ID], successions: list[SuccessionInput] | None = []  # noqa: B006 - the contract's default
+        self,
+        info: Info,
+        ids: list[strawberry.ID],
+        successions: list[SuccessionInput] | None = [],  # noqa: B006 - the contract's default
     ) -> AttachmentsPayload:
         successors = _successors(successions or [])
         return results_of(info, [*ids], await attachments.remove(info.context.scope, _attachments(ids), successors))

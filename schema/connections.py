@@ -15,9 +15,13 @@ T = TypeVar("T")
 DEFAULT_SIZE = 20
 LARGEST_SIZE = 100
 
-First = Annotated[int | None, strawberry.argument(description="How many from the start, 1 to 100; 20 unless `last` is given.")]
+First = Annotated[
+    int | None, strawberry.argument(description="How many from the start, 1 to 100; 20 unless `last` is given.")
+]
 After = Annotated[str | None, strawberry.argument(description="Only what comes after this cursor.")]
-Last = Annotated[int | None, strawberry.argument(description="How many from the end, 1 to 100; not together with `first`.")]
+Last = Annotated[
+    int | None, strawberry.argument(description="How many from the end, 1 to 100; not together with `first`.")
+]
 Before = Annotated[str | None, strawberry.argument(description="Only what comes before this cursor.")]
 
 

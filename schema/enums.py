@@ -53,7 +53,7 @@ _described(IdentifierType, "What kind of identifier a structure has.", {
     "OTHER": "Anything else: 1 to 80 printable characters.",
 })  # fmt: skip
 _described(Role, "What an attached person is on a structure.", {
-    "PRINCIPAL_MANAGER": "Answers for the structure; exactly one at any time, and the only one who names secondary managers.",
+    "PRINCIPAL_MANAGER": "Answers for the structure; exactly one at any time; names the secondary managers.",
     "SECONDARY_MANAGER": "Decides requests and manages simple users.",
     "SIMPLE_USER": "Uses the spaces given to them.",
 })  # fmt: skip
@@ -74,7 +74,9 @@ _described(DecisionAct, "An act on an attachment.", {
     "CHANGE_ROLE": "Name or dismiss a secondary manager.",
     "TRANSFER": "Hand the principal manager's seat over.",
 })  # fmt: skip
-_described(SpaceCode, "A space: a set of functions of the portal.", {code.name: WORDING[code].about_en for code in SpaceCode})
+_described(
+    SpaceCode, "A space: a set of functions of the portal.", {code.name: WORDING[code].about_en for code in SpaceCode}
+)
 _described(ErrorCode, "Why an act was refused; stable, for programs. `message` says it to people.", {
     "REQUIRED": "A mandatory value is absent or blank.",
     "INVALID": "A value is not of the form its field takes.",

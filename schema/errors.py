@@ -17,13 +17,17 @@ from schema.fields import column
 class UserError:
     code: ErrorCode = column("What kind of refusal, for programs.")
     message: str = column("What to tell the person, in their language.")
-    path: list[str] = column("Where in the argument: field names and list positions, outermost first; empty for the whole.")
+    path: list[str] = column(
+        "Where in the argument: field names and list positions, outermost first; empty for the whole."
+    )
 
 
 def user_errors(error: DomainError, language: Language) -> list[UserError]:
     """The refusal, or each of several, as clients read them."""
     return [
-        UserError(code=single.code, message=wording.explain(single, language), path=[_camel(part) for part in single.path])
+        UserError(
+            code=single.code, message=wording.explain(single, language), path=[_camel(part) for part in single.path]
+        )
         for single in error.each()
     ]
 

@@ -32,15 +32,15 @@ class Event(Node):
         return await info.context.load(users.by_ids, self.subject_id, selection_of(info))
 
     @made_from("structure_id", description="On which structure.")
-    async def structure(
-        self: Any, info: Info
-    ) -> Annotated["Structure", strawberry.lazy("schema.structures")] | None:
+    async def structure(self: Any, info: Info) -> Annotated["Structure", strawberry.lazy("schema.structures")] | None:
         return await info.context.load(structures.by_ids, self.structure_id, selection_of(info))
 
     @made_from("type", "after", description="One sentence on it, in the language given or else the reader's.")
     def summary(
         self: Any,
         info: Info,
-        language: Annotated[Language | None, strawberry.argument(description="Another language than the reader's.")] = None,
+        language: Annotated[
+            Language | None, strawberry.argument(description="Another language than the reader's.")
+        ] = None,
     ) -> str:
         return summaries.of(self.type, self.after, language or info.context.language)

@@ -11,8 +11,8 @@ def column(description: str) -> Any:
     return strawberry.field(description=description)
 
 
-def made_from(*needs: str, description: str, deprecation_reason: str | None = None) -> Callable[[Callable[..., Any]], Any]:
+def made_from(
+    *needs: str, description: str, deprecation_reason: str | None = None
+) -> Callable[[Callable[..., Any]], Any]:
     """A field computed from these columns of the row; decorate its resolver."""
-    return strawberry.field(
-        description=description, deprecation_reason=deprecation_reason, metadata={"needs": needs}
-    )
+    return strawberry.field(description=description, deprecation_reason=deprecation_reason, metadata={"needs": needs})

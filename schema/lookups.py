@@ -5,10 +5,10 @@ from typing import Any
 
 import strawberry
 
+from models.errors import TooMany
 from resolvers import accounts, events, queues, services, structures, users
 from schema import ids
 from schema.context import Batch, Info
-from models.errors import TooMany
 from schema.nodes import Found, Node
 from schema.selections import selection_of
 
@@ -30,7 +30,9 @@ class LookupQuery:
         info.context.scope.signed_in()
         return await _found(info, id)
 
-    @strawberry.field(description="The things of these global ids, in their order; null for those the viewer can't see. At most 100.")
+    @strawberry.field(
+        description="The things of these global ids, in their order; null for those the viewer can't see. At most 100."
+    )
     async def nodes(self, info: Info, ids: list[strawberry.ID]) -> list[Node | None]:
         info.context.scope.signed_in()
         if len(ids) > MOST_IDS:

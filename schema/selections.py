@@ -2,7 +2,14 @@
 
 from collections.abc import Iterator
 
-from graphql import FragmentSpreadNode, GraphQLInterfaceType, GraphQLObjectType, InlineFragmentNode, SelectionSetNode
+from graphql import (
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLInterfaceType,
+    GraphQLObjectType,
+    InlineFragmentNode,
+    SelectionSetNode,
+)
 from graphql.language import FieldNode
 from graphql.type import get_named_type
 
@@ -13,7 +20,7 @@ DEFINITION = "strawberry-definition"
 
 
 def selection_of(info: Info, type_name: str | None = None) -> Selection:
-    """The columns that the fields selected below this one need, of `type_name` where the field's own type is an interface.
+    """The columns that the fields selected below this one need, of `type_name` where the field's type is an interface.
 
     Of a connection: those of its nodes, and whether its rows and its total are asked for at all.
     """
@@ -67,10 +74,12 @@ def _walk(info: Info, parent: GraphQLObjectType, selection_set: SelectionSetNode
         if isinstance(selected, FieldNode):
             yield selected
             continue
-        fragment = selected
+        fragment: InlineFragmentNode | FragmentDefinitionNode
         if isinstance(selected, FragmentSpreadNode):
             fragment = info._raw_info.fragments[selected.name.value]
-        assert isinstance(fragment, InlineFragmentNode) or hasattr(fragment, "type_condition")
+        else:
+            assert isinstance(selected, InlineFragmentNode)
+            fragment = selected
         if _applies(info, parent, fragment):
             yield from _walk(info, parent, fragment.selection_set)
 

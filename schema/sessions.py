@@ -48,7 +48,9 @@ class SignInPayload:
 
     @strawberry.field(description="The account; null when the act was refused.")
     async def account(self, info: Info) -> AccountType | None:
-        return await info.context.load(accounts.by_ids, self.account_id, selection_of(info)) if self.account_id else None
+        return (
+            await info.context.load(accounts.by_ids, self.account_id, selection_of(info)) if self.account_id else None
+        )
 
 
 @strawberry.input(description="Who signs in.")

@@ -5,10 +5,10 @@ from typing import Annotated, Any
 
 import strawberry
 
+from models.accounts import Language
 from models.identifiers import IdentifierType
 from models.spaces import WORDING, SpaceCode
 from models.spaces import Wording as SpaceWording
-from models.accounts import Language
 from models.structures import StructureKind, StructureStatus
 from models.structures import StructureSearch as Search
 from resolvers import events, queues, seats, services, spaces, structures, users
@@ -92,11 +92,16 @@ class Structure(Node):
     async def open_spaces(self: Any, info: Info) -> list[Space]:
         return [Space(code=code) for code in await info.context.load(spaces.of_structures, self.id)]
 
-    @made_from("id", description="The viewer's own attachment to it, waiting or validated or deactivated; null without one.")
+    @made_from(
+        "id", description="The viewer's own attachment to it, waiting or validated or deactivated; null without one."
+    )
     async def viewer_attachment(self: Any, info: Info) -> Attachment | None:
         return await info.context.load(queues.of_viewer, self.id, selection_of(info))
 
-    @made_from("id", description="Its attachments, newest first; null to those who don't manage it. `search` looks in names, e-mails and addresses.")
+    @made_from(
+        "id",
+        description="Its attachments, newest first; null to those who don't manage it.",
+    )
     async def attachments(
         self: Any,
         info: Info,
@@ -108,7 +113,9 @@ class Structure(Node):
         search: str | None = None,
     ) -> Connection[Attachment] | None:
         page = page_of(first, after, last, before)
-        found = await info.context.load(queues.of_structures, self.id, page, filter_of(filter), search, selection_of(info))
+        found = await info.context.load(
+            queues.of_structures, self.id, page, filter_of(filter), search, selection_of(info)
+        )
         return connection_of(found) if found else None
 
     @made_from("id", description="Who may take over the principal management; null to those who can't hand it over.")
@@ -136,7 +143,9 @@ class Structure(Node):
 
 @strawberry.input(description="Criteria of a search; each that is given must hold, and one at least must be given.")
 class StructureSearch:
-    identifier: str | None = strawberry.field(default=None, description="The whole identifier, or at least its first 3 characters.")
+    identifier: str | None = strawberry.field(
+        default=None, description="The whole identifier, or at least its first 3 characters."
+    )
     identifier_type: IdentifierType | None = strawberry.field(default=None, description="Kind of identifier.")
     name: str | None = strawberry.field(default=None, description="Any part of the name; case and accents don't count.")
     kind: StructureKind | None = strawberry.field(default=None, description="Public or private.")
@@ -164,11 +173,16 @@ class StructureQuery:
         before: Before = None,
     ) -> Connection[Structure]:
         page = page_of(first, after, last, before)
-        return connection_of(await structures.search(info.context.scope, Search(**vars(search)), page, selection_of(info)))
+        return connection_of(
+            await structures.search(info.context.scope, Search(**vars(search)), page, selection_of(info))
+        )
 
     @strawberry.field(description="The structure of this identifier; null when there is none.")
     async def structure(self, info: Info, identifier: StructureIdentifierInput) -> Structure | None:
-        return await structures.identified(info.context.scope, identifier.type, identifier.value, selection_of(info))
+        found: Any = await structures.identified(
+            info.context.scope, identifier.type, identifier.value, selection_of(info)
+        )
+        return found
 
     @strawberry.field(description="The reference list of spaces.")
     def spaces(self, info: Info) -> list[Space]:
@@ -219,7 +233,9 @@ class RegisterPublicStructureInput:
     email: str | None = strawberry.field(default=None, description="E-mail of the structure.")
     phone: str | None = strawberry.field(default=None, description="Telephone number of the structure.")
     service_code_required: bool | None = strawberry.field(default=False, description="Do invoices need a service code?")
-    engagement_number_required: bool | None = strawberry.field(default=False, description="Do invoices need an engagement number?")
+    engagement_number_required: bool | None = strawberry.field(
+        default=False, description="Do invoices need an engagement number?"
+    )
     principal_manager_id: strawberry.ID = strawberry.field(description="The user who becomes its principal manager.")
     spaces: list[SpaceCode] | None = strawberry.field(default_factory=list, description="Spaces to open at once.")
 
@@ -228,11 +244,17 @@ class RegisterPublicStructureInput:
 class UpdateStructureInput:
     id: strawberry.ID = strawberry.field(description="The structure.")
     name: str | None = strawberry.field(default=strawberry.UNSET, description="Name; mandatory.")
-    postal_address: PostalAddressInput | None = strawberry.field(default=strawberry.UNSET, description="Postal address, whole; mandatory.")
+    postal_address: PostalAddressInput | None = strawberry.field(
+        default=strawberry.UNSET, description="Postal address, whole; mandatory."
+    )
     email: str | None = strawberry.field(default=strawberry.UNSET, description="E-mail; null empties it.")
     phone: str | None = strawberry.field(default=strawberry.UNSET, description="Telephone number; null empties it.")
-    service_code_required: bool | None = strawberry.field(default=strawberry.UNSET, description="Public structures only.")
-    engagement_number_required: bool | None = strawberry.field(default=strawberry.UNSET, description="Public structures only.")
+    service_code_required: bool | None = strawberry.field(
+        default=strawberry.UNSET, description="Public structures only."
+    )
+    engagement_number_required: bool | None = strawberry.field(
+        default=strawberry.UNSET, description="Public structures only."
+    )
     status: StructureStatus | None = strawberry.field(
         default=strawberry.UNSET, description="INACTIVE ends the structure; by the principal manager only."
     )
@@ -247,7 +269,9 @@ class SaveServiceInput:
     active: bool | None = strawberry.field(default=True, description="Is it in use?")
     valid_from: date | None = strawberry.field(default=None, description="First day.")
     valid_until: date | None = strawberry.field(default=None, description="Last day, not before the first.")
-    engagement_number_required: bool | None = strawberry.field(default=False, description="Do invoices need an engagement number?")
+    engagement_number_required: bool | None = strawberry.field(
+        default=False, description="Do invoices need an engagement number?"
+    )
 
 
 # ------------------------------------------------------------------ acts
@@ -265,7 +289,9 @@ class StructureMutation:
         principal = ids.decode(sent.pop("principal_manager_id"), "User", "principal_manager_id")
         flags = {name: bool(sent.pop(name)) for name in ("service_code_required", "engagement_number_required")}
         particulars = _particulars({**sent, "flags": flags})
-        return StructurePayload(structure_id=await structures.register_public(info.context.scope, particulars, principal))
+        return StructurePayload(
+            structure_id=await structures.register_public(info.context.scope, particulars, principal)
+        )
 
     @mutation("Change a structure's particulars.")
     async def update_structure(self, info: Info, input: UpdateStructureInput) -> StructurePayload:
@@ -317,7 +343,9 @@ class StructureMutation:
         return StructurePayload(structure_id=structure)
 
 
-async def _turned(info: Info, structure_id: strawberry.ID, codes: list[SpaceCode], *, to_open: bool) -> StructurePayload:
+async def _turned(
+    info: Info, structure_id: strawberry.ID, codes: list[SpaceCode], *, to_open: bool
+) -> StructurePayload:
     info.context.scope.signed_in()
     structure = ids.decode(structure_id, "Structure", "structure_id")
     await (spaces.open_some if to_open else spaces.close_some)(info.context.scope, structure, codes)

@@ -25,7 +25,10 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     "PlatformRoleGiven": ("Rôle sur la plateforme donné.", "Platform role given."),
     "StructureCreated": ("Structure créée.", "Structure created."),
     "StructureAdopted": ("Structure de l'annuaire prise en charge.", "Structure of the directory taken in charge."),
-    "PublicStructureRegistered": ("Structure publique enregistrée par l'assistance.", "Public structure registered by support."),
+    "PublicStructureRegistered": (
+        "Structure publique enregistrée par l'assistance.",
+        "Public structure registered by support.",
+    ),
     "StructureUpdated": ("Fiche de la structure modifiée.", "Particulars of the structure changed."),
     "StructureEnded": ("Structure rendue inactive.", "Structure made inactive."),
     "StructureRevived": ("Structure de nouveau active.", "Structure active again."),
@@ -45,7 +48,10 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     "AttachmentDeactivated": ("Rattachement désactivé.", "Attachment deactivated."),
     "AttachmentReactivated": ("Rattachement réactivé.", "Attachment reactivated."),
     "AttachmentRemoved": ("Rattachement supprimé.", "Attachment removed."),
-    "AttachmentUpdated": ("Dates ou services du rattachement modifiés.", "Dates or services of the attachment changed."),
+    "AttachmentUpdated": (
+        "Dates ou services du rattachement modifiés.",
+        "Dates or services of the attachment changed.",
+    ),
     "RoleChanged": ("Nouveau rôle : {role}.", "New role: {role}."),
     "PrincipalManagerTransferred": (
         "Gestion principale transmise.",

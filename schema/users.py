@@ -38,11 +38,17 @@ class User(Node):
     def display_name(self: Any) -> str:
         return f"{self.first_name} {self.last_name}"
 
-    @made_from("id", "contact_email", description="Contact e-mail; null for those who share no structure with the person.")
+    @made_from(
+        "id", "contact_email", description="Contact e-mail; null for those who share no structure with the person."
+    )
     async def contact_email(self: Any, info: Info) -> str | None:
         return self.contact_email if await info.context.load(users.are_contactable, self.id) else None
 
-    @made_from("id", *ADDRESS_COLUMNS, description="Postal address; null for those who neither manage a structure of the person's nor are support.")
+    @made_from(
+        "id",
+        *ADDRESS_COLUMNS,
+        description="Postal address; null for those who neither manage a structure of the person's nor are support.",
+    )
     async def postal_address(self: Any, info: Info) -> PostalAddress | None:
         return address_of(self) if await info.context.load(users.are_managed, self.id) else None
 

@@ -20,7 +20,7 @@ SCHEMA: GraphQLSchema = build_schema("""
     type Edge { cursor: String!, node: Item! }
     type PageInfo { hasNextPage: Boolean! }
     type Item { id: ID!, name: String!, tags: [String!]!, items(first: Int, last: Int): Items! }
-""")  # noqa: E501
+""")
 LIMITS = Limits()
 
 

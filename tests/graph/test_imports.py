@@ -132,9 +132,7 @@ async def test_operator_gives_another_file_and_nothing_is_written(db: str, tmp_p
         await load(tmp_path / "absent.csv")
 
 
-async def test_operator_loads_more_lines_than_a_batch(
-    db: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_operator_loads_more_lines_than_a_batch(db: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(imports, "BATCH", 7)
     path = written(tmp_path, *(f"AUTRE;N{number};Nom {number};;;;;;;;;;;;;" for number in range(50)))
     assert await load(path) == Tally(new=50)

@@ -37,7 +37,7 @@ def by_smtp(port: int) -> SmtpTransport:
 
 
 def courier_over(transport: Transport, **options: Any) -> Courier:
-    chance = random.Random(1)  # noqa: S311 - the same waits at every run
+    chance = random.Random(1)
     return Courier(transport, LETTERHEAD, SEALER, owner="test", chance=chance, **options)
 
 
@@ -365,7 +365,7 @@ async def test_mails_land_in_the_folder_when_there_is_no_server(tmp_path: Path) 
 
 
 def test_waits_double_from_a_minute_to_six_hours() -> None:
-    chance = random.Random(3)  # noqa: S311 - the same waits at every run
+    chance = random.Random(3)
     for attempts, minutes in ((1, 1), (2, 2), (3, 4), (9, 256), (10, 360), (40, 360)):
         waits = [delay(attempts, chance) for _ in range(200)]
         assert timedelta(minutes=minutes) * 0.8 <= min(waits)

@@ -43,9 +43,7 @@ def _declared_indexes(engine: str) -> dict[str, tuple[str, bool, bool]]:
 def _declared_checks() -> dict[str, str]:
     """Name -> table of every check the migrations create."""
     return {
-        name: operation.options["table"]
-        for operation in _operations()
-        for name in getattr(operation, "checks", {})
+        name: operation.options["table"] for operation in _operations() for name in getattr(operation, "checks", {})
     }
 
 
@@ -53,7 +51,9 @@ async def _indexes(sqlite: bool) -> dict[str, tuple[str, bool, bool]]:
     if sqlite:
         rows = await database.fetch("SELECT name, tbl_name, sql FROM sqlite_master WHERE type = 'index'", {})
         return {
-            row["name"]: (row["tbl_name"], "UNIQUE" in row["sql"], " WHERE " in row["sql"]) for row in rows if row["sql"]
+            row["name"]: (row["tbl_name"], "UNIQUE" in row["sql"], " WHERE " in row["sql"])
+            for row in rows
+            if row["sql"]
         }
     rows = await database.fetch(
         "SELECT c.relname AS name, t.relname AS tbl, i.indisunique AS uniq, i.indpred IS NOT NULL AS partial"
@@ -67,9 +67,7 @@ async def _indexes(sqlite: bool) -> dict[str, tuple[str, bool, bool]]:
 async def _checks(sqlite: bool) -> dict[str, str]:
     if sqlite:
         rows = await database.fetch("SELECT name, sql FROM sqlite_master WHERE type = 'table'", {})
-        return {
-            match: row["name"] for row in rows for match in re.findall(r"CONSTRAINT (\w+) CHECK", row["sql"] or "")
-        }
+        return {match: row["name"] for row in rows for match in re.findall(r"CONSTRAINT (\w+) CHECK", row["sql"] or "")}
     rows = await database.fetch(
         "SELECT k.conname AS name, t.relname AS tbl FROM pg_constraint k JOIN pg_class t ON t.oid = k.conrelid"
         " WHERE k.contype = 'c' AND k.convalidated AND k.connamespace = 'public'::regnamespace",
@@ -82,7 +80,7 @@ async def _foreign_keys(sqlite: bool) -> set[tuple[str, str, str]]:
     """(table, column, referred table) of every foreign key."""
     if sqlite:
         rows = await database.fetch(
-            "SELECT m.name AS tbl, k.\"from\" AS col, k.\"table\" AS target FROM sqlite_master m"
+            'SELECT m.name AS tbl, k."from" AS col, k."table" AS target FROM sqlite_master m'
             " JOIN pragma_foreign_key_list(m.name) k WHERE m.type = 'table'",
             {},
         )
@@ -126,13 +124,13 @@ async def test_database_refuses_a_second_live_attachment(db: str) -> None:
     structure = await factories.structure()
     await factories.attachment(user, structure, status=AttachmentStatus.REMOVED)
     await factories.attachment(user, structure, status=AttachmentStatus.PENDING)
-    with pytest.raises(IntegrityError, match="(?i)unique"):
+    with pytest.raises(IntegrityError, match=r"(?i)unique"):
         await factories.attachment(user, structure, status=AttachmentStatus.DEACTIVATED)
 
 
 async def test_database_refuses_a_second_principal_manager(db: str) -> None:
     structure = await factories.structure(await factories.person())
-    with pytest.raises(IntegrityError, match="(?i)unique"):
+    with pytest.raises(IntegrityError, match=r"(?i)unique"):
         await factories.attachment(await factories.person(), structure, role=Role.PRINCIPAL_MANAGER)
 
 

@@ -74,7 +74,9 @@ async def watched(url: str, structure: Structure) -> AsyncIterator[list[int]]:
 
     async def read() -> None:
         if database.is_sqlite_url(url):
-            async with aiosqlite.connect(url.removeprefix("sqlite://").partition("?")[0], timeout=PATIENCE) as file:
+            async with aiosqlite.connect(
+                url.removeprefix("sqlite://").partition("?")[0].partition("?")[0], timeout=PATIENCE
+            ) as file:
                 while True:
                     async with file.execute(statement) as cursor:
                         seen.extend(row[0] for row in await cursor.fetchall())

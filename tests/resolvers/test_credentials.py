@@ -81,9 +81,7 @@ async def test_address_gets_five_links_an_hour(scope_of: ScopeOf, clock: Clock) 
     assert len(await factories.mails()) == 6
 
 
-async def test_question_is_told_to_whoever_holds_the_link_and_uses_nothing_up(
-    scope_of: ScopeOf, clock: Clock
-) -> None:
+async def test_question_is_told_to_whoever_holds_the_link_and_uses_nothing_up(scope_of: ScopeOf, clock: Clock) -> None:
     token = await asked(scope_of(), await factories.person(secret_question="First pet?"))
     before = await factories.traces()
     for _ in range(3):

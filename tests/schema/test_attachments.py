@@ -41,7 +41,8 @@ OWN = (
     """query ($filter: AttachmentFilter) { me { attachments(filter: $filter) { totalCount edges { node { id } } } } }"""
 )
 HISTORY = """{ me { history(first: 5) { totalCount edges { node {
-  id type occurredAt subject { id } structure { name } summary english: summary(language: EN) french: summary(language: FR)
+  id type occurredAt subject { id } structure { name }
+  summary english: summary(language: EN) french: summary(language: FR)
 } } } } }"""
 
 

@@ -50,4 +50,9 @@ def test_cursor_leads_back_to_its_row() -> None:
 
 def test_empty_page_has_no_cursors() -> None:
     info = connection_of(Slice(keys=("id",))).page_info
-    assert (info.start_cursor, info.end_cursor, info.has_next_page, info.has_previous_page) == (None, None, False, False)
+    assert (info.start_cursor, info.end_cursor, info.has_next_page, info.has_previous_page) == (
+        None,
+        None,
+        False,
+        False,
+    )

@@ -18,7 +18,9 @@ def test_id_of_another_type_is_not_found() -> None:
     assert refusal.value.path == ("ids", "0")
 
 
-@pytest.mark.parametrize("text", ["", "42", "VXNlcjo0Mg", "Attachment:42", "QXR0YWNobWVudDowMQ==", "é", "QXR0YWNobWVudDotMQ=="])
+@pytest.mark.parametrize(
+    "text", ["", "42", "VXNlcjo0Mg", "Attachment:42", "QXR0YWNobWVudDowMQ==", "é", "QXR0YWNobWVudDotMQ=="]
+)
 def test_text_that_is_no_id_is_not_found(text: str) -> None:
     with pytest.raises(NotFound):
         ids.decode(text, "Attachment")

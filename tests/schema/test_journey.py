@@ -16,14 +16,22 @@ VALIDATE = """mutation ($id: ID!) { validateAttachments(input: {validations: [{i
   results { id attachment { status inEffect decidedBy { displayName } } errors { code path message } } errors { code } } }"""
 TRANSFER = """mutation ($structure: ID!, $successor: ID!) { transferPrincipalManager(structureId: $structure, successorId: $successor) {
   structure { principalManager { displayName } viewerAttachment { role } } errors { code path } } }"""
-LEAVE = """mutation { deactivateAccount(input: {confirm: true}) { deactivatedAt reactivableUntil errors { code path } } }"""
+LEAVE = (
+    """mutation { deactivateAccount(input: {confirm: true}) { deactivatedAt reactivableUntil errors { code path } } }"""
+)
 ADDRESS = {"line1": "1 rue des Essais", "postcode": "75001", "city": "Paris", "country": "FR"}
 
 
 async def test_people_found_a_structure_join_it_and_hand_it_over(ask: Ask) -> None:
     ada, bob = await factories.person(first_name="Ada"), await factories.person(first_name="Bob")
-    wanted: dict[str, Any] = {"identifierType": "SIRET", "identifier": "732 829 320 00074", "name": "Établissements Ada"}
-    created = (await ask(CREATE, ada, input={**wanted, "postalAddress": ADDRESS, "spaces": ["COMMITMENTS"]}))["createStructure"]
+    wanted: dict[str, Any] = {
+        "identifierType": "SIRET",
+        "identifier": "732 829 320 00074",
+        "name": "Établissements Ada",
+    }
+    created = (await ask(CREATE, ada, input={**wanted, "postalAddress": ADDRESS, "spaces": ["COMMITMENTS"]}))[
+        "createStructure"
+    ]
     assert created["errors"] == []
     structure = created["structure"]
     assert structure["identifier"] == "73282932000074"
@@ -64,7 +72,9 @@ async def test_people_found_a_structure_join_it_and_hand_it_over(ask: Ask) -> No
 
     refused = (await ask(LEAVE, ada))["deactivateAccount"]
     assert refused["errors"] == [{"code": "SUCCESSOR_REQUIRED", "path": ["successions"]}]
-    moved = (await ask(TRANSFER, ada, structure=structure["id"], successor=node["user"]["id"]))["transferPrincipalManager"]
+    moved = (await ask(TRANSFER, ada, structure=structure["id"], successor=node["user"]["id"]))[
+        "transferPrincipalManager"
+    ]
     assert moved == {
         "structure": {
             "principalManager": {"displayName": bob.display_name},

@@ -52,7 +52,9 @@ async def attach_with_services(count: int, *, status: AttachmentStatus, to_own: 
         structure = await factories.structure(manager)
         services = [await Service.create(structure=structure, code=f"S{n}", name=f"Service {n}") for n in range(2)]
         decided = {"decided_by": manager} if status is AttachmentStatus.VALIDATED else {}
-        attachment: Attachment = await factories.attachment(user, structure, status=status, role=Role.SIMPLE_USER, **decided)
+        attachment: Attachment = await factories.attachment(
+            user, structure, status=status, role=Role.SIMPLE_USER, **decided
+        )
         for service in services:
             await AttachmentService.create(attachment=attachment, service=service)
     return ada

@@ -94,9 +94,7 @@ async def test_searcher_is_told_what_is_wrong_with_a_search(
 
 
 @pytest.mark.parametrize("document", ['{ structures(search: {name: "a"}) { totalCount } }', "{ spaces { code } }"])
-async def test_nobody_signed_in_searches_nothing(
-    db: str, scope_of: Callable[..., Scope], document: str
-) -> None:
+async def test_nobody_signed_in_searches_nothing(db: str, scope_of: Callable[..., Scope], document: str) -> None:
     result = await schema.execute(document, context_value=Context(scope=scope_of()))
     (error,) = result.errors or []
     assert type(error.original_error).__name__ == "Unauthenticated"
