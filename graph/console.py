@@ -30,7 +30,7 @@ app.add_typer(operators.mail, name="mail")
 def run() -> None:
     """Run the command of the command line: exit code 2 for what can't be set or asked, 1 for what failed."""
     try:
-        app()
+        app(prog_name="rattache")
     except SettingsRefused as refused:
         _leave(str(refused), 2)
     except operators.Refused as refused:

@@ -331,7 +331,8 @@ class World:
         handing = [(seat, each.get(seat.place, for_all)) for seat in seats if seat.place.active]
         if any(to is actor or not self.eligible(to, seat.place) for seat, to in handing):
             return REFUSED
-        mails = [mail for seat, to in handing for mail in self._hand_over(seat, to) if mail[1] != actor.login]
+        told = [mail for seat, to in handing if to is not None for mail in self._handed_over(seat, to)]
+        mails = [mail for mail in told if mail[1] != actor.login]
         for tie in self.ties:
             if tie.person is actor and tie.status == "PENDING":
                 tie.status = "REMOVED"
@@ -390,9 +391,12 @@ class World:
         return free
 
     def _hand_over(self, seat: Tie, successor: Person | None) -> Foretold:
-        theirs = self.tie(successor, seat.place) if successor else None
-        if successor is seat.person or theirs is None or not self.eligible(successor, seat.place):
-            return REFUSED
+        able = successor is not None and successor is not seat.person and self.eligible(successor, seat.place)
+        return self._handed_over(seat, successor) if successor is not None and able else REFUSED
+
+    def _handed_over(self, seat: Tie, successor: Person) -> Mails:
+        theirs = self.tie(successor, seat.place)
+        assert theirs is not None  # or the person wouldn't be eligible
         seat.role, theirs.role, theirs.end = SIMPLE, PRINCIPAL, None
         told = [seat.person, theirs.person, *self.managers(seat.place, SECONDARY)]
         return [("principal_manager_transferred", reader.login) for reader in told]

@@ -21,12 +21,14 @@ from models.errors import (
     RateLimited,
     Unauthenticated,
 )
+from models.identifiers import IdentifierType
 from models.structures import Structure
-from resolvers import accounts, attachments, deactivations, requests, seats, sessions
+from resolvers import accounts, attachments, deactivations, requests, seats, sessions, structures
 from resolvers.attachments import Gift
 from resolvers.deactivations import Succession
 from resolvers.requests import NewRequest, Validation
 from resolvers.scope import Office, Scope
+from resolvers.structures import Particulars
 from resolvers.targets import Outcome
 from tests import factories, invariants
 from tests.conftest import Clock
@@ -74,9 +76,7 @@ async def watched(url: str, structure: Structure) -> AsyncIterator[list[int]]:
 
     async def read() -> None:
         if database.is_sqlite_url(url):
-            async with aiosqlite.connect(
-                url.removeprefix("sqlite://").partition("?")[0].partition("?")[0], timeout=PATIENCE
-            ) as file:
+            async with aiosqlite.connect(url.removeprefix("sqlite://").partition("?")[0], timeout=PATIENCE) as file:
                 while True:
                     async with file.execute(statement) as cursor:
                         seen.extend(row[0] for row in await cursor.fetchall())
@@ -175,13 +175,12 @@ async def test_one_reactivation_link_used_fifty_times_at_once_lets_one_in(
 ) -> None:
     person = await factories.person()
     await deactivations.deactivate(scope_of(person), confirm=True, successor_for_all=None, successions=[])
-    issued: list[str] = []
-    telling = Office(sealer=office.sealer, clock=clock, token=lambda: issued.append("a link " * 5) or issued[-1])
+    telling = Office(sealer=office.sealer, clock=clock, token=lambda: "the link")
     await deactivations.request_reactivation(Scope(telling), person.login_email)
 
     answers = await together(
         deactivations.reactivate(
-            scope_of(), token=issued[0], password=f"Quite-Another-Lamp-{number}",
+            scope_of(), token="the link", password=f"Quite-Another-Lamp-{number}",
             secret_question="Which lamp?", secret_answer=f"lamp {number}",
         )
         for number in range(MANY)
@@ -234,6 +233,38 @@ async def test_one_address_signs_up_fifty_times_at_once_and_has_one_account(
     await invariants.check(clock.now)
 
 
+# ------------------------------------------------------------------ structures
+async def test_fifty_people_create_one_identifier_at_once_and_one_manages_it(
+    db: str, scope_of: ScopeOf, clock: Clock
+) -> None:
+    people = [await factories.person() for _ in range(MANY)]
+    address = {"line1": "1 rue des Essais", "postcode": "75001", "city": "Paris", "country": "FR"}
+    given = Particulars(IdentifierType.SIRET, "73282932000074", address, name="The one")
+
+    answers = await together(structures.create(scope_of(person), given) for person in people)
+
+    assert kinds(answers) == {"done": 1, "StructureAlreadyManaged": MANY - 1}
+    founder = people[[isinstance(answer, int) for answer in answers].index(True)]
+    assert await principal(await Structure.get()) == founder.id
+    assert (await factories.event_types()).count("StructureCreated") == 1
+    await invariants.check(clock.now)
+
+
+async def test_fifty_people_adopt_one_imported_structure_at_once_and_one_manages_it(
+    db: str, scope_of: ScopeOf, clock: Clock
+) -> None:
+    people = [await factories.person() for _ in range(MANY)]
+    imported = await factories.structure(identifier_type=IdentifierType.SIRET, identifier="73282932000074")
+    address = {"line1": "1 rue des Essais", "postcode": "75001", "city": "Paris", "country": "FR"}
+    given = Particulars(IdentifierType.SIRET, imported.identifier, address, name="The one")
+
+    answers = await together(structures.create(scope_of(person), given) for person in people)
+
+    assert kinds(answers) == {"done": 1, "StructureAlreadyManaged": MANY - 1}
+    assert await Structure.all().count() == 1
+    await invariants.check(clock.now)
+
+
 # ------------------------------------------------------------------ seats
 async def test_fifty_transfers_and_removals_leave_one_principal_manager_at_every_read(
     db: str, scope_of: ScopeOf, clock: Clock
@@ -250,7 +281,8 @@ async def test_fifty_transfers_and_removals_leave_one_principal_manager_at_every
         holder, successor = await principal(structure), chance.choice(people).id
         scope = scope_of(by_id[holder])
         if number % 2:
-            return await seats.transfer(scope, structure.id, successor)
+            await seats.transfer(scope, structure.id, successor)
+            return None
         return await attachments.remove(scope, [ids[holder]], {structure.id: (successor, 0)})
 
     async def insist(number: int) -> object:
