@@ -14,8 +14,8 @@ from models.profiles import Language, email_key
 from models.reading import Selection
 from models.spaces import SpaceCode
 from resolvers import accounts as entries
-from resolvers import attachments, operators, requests, services, sessions, structures
-from resolvers.attachments import Gift
+from resolvers import gifts, operators, requests, services, sessions, structures
+from resolvers.gifts import Gift
 from resolvers.requests import NewRequest
 from resolvers.scope import Office, Scope
 from resolvers.services import Particulars as ServiceParticulars
@@ -76,8 +76,8 @@ async def prepare(office: Office) -> None:
         workshop = await structures.create(claire, WORKSHOP)
         for given in WORKSHOP_SERVICES:
             await services.save(claire, workshop, None, given)
-        await attachments.give(claire, Gift(workshop, SAMIR, Role.SECONDARY_MANAGER, SINCE))
-        await attachments.give(claire, Gift(workshop, LEA, Role.SIMPLE_USER, SINCE))
+        await gifts.give(claire, Gift(workshop, SAMIR, Role.SECONDARY_MANAGER, SINCE))
+        await gifts.give(claire, Gift(workshop, LEA, Role.SIMPLE_USER, SINCE))
     if not await _is_there(claire, TOWN):
         town = await structures.register_public(support, TOWN, people[NADIA].id)
         for given in TOWN_SERVICES:

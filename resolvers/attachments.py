@@ -2,46 +2,37 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
-from mailer.messages import AttachedByManager as AttachedMail
 from mailer.messages import AttachmentDeactivated as DeactivatedMail
 from mailer.messages import AttachmentReactivated as ReactivatedMail
 from mailer.messages import AttachmentRemoved as RemovedMail
 from mailer.messages import AttachmentUpdated as UpdatedMail
-from models import accounts, attachments, brakes, structures, subscriptions, texts
-from models.accounts import Account, AccountState
+from models import attachments, subscriptions, texts
 from models.attachments import Attachment, AttachmentStatus, DecisionAct, Role
 from models.errors import (
     DomainError,
     Forbidden,
     Invalid,
-    Missing,
-    NotFound,
     StructureInactive,
     SuccessorRequired,
-    TooMany,
     TransitionNotAllowed,
     collected,
     refuse_if_any,
 )
 from models.events import (
     AttachmentDeactivated,
-    AttachmentGiven,
     AttachmentReactivated,
     AttachmentRemoved,
     AttachmentUpdated,
 )
-from models.profiles import email_key
 from models.structures import Structure
 from resolvers import periods, seats
-from resolvers.policy import Right, has, may_act, may_manage, require
-from resolvers.requests import LONGEST_COMMENT, give_spaces, make_room
+from resolvers.policy import may_act, may_manage, require
+from resolvers.requests import LONGEST_COMMENT, give_spaces
 from resolvers.scope import Record, Scope
 from resolvers.targets import Outcome, each, entitled, keep, locked, service_names, state_of, tell
 
-UNKNOWN_ADDRESSES_A_DAY = 20
-ATTACHABLE = frozenset({AccountState.ACTIVE, AccountState.PENDING_ACTIVATION})
 UPDATABLE = frozenset({AttachmentStatus.VALIDATED, AttachmentStatus.DEACTIVATED})
 
 
@@ -210,126 +201,6 @@ async def _changed(scope: Scope, attachment: Attachment, change: Change, service
             services = await entitled(scope, attachment.structure_id, set(change.service_ids), "service_ids")
     refuse_if_any(problems)
     return services
-
-
-# ------------------------------------------------------------------ on a manager's initiative
-@dataclass(frozen=True)
-class Gift:
-    """An attachment that a manager gives to the owner of a login e-mail."""
-
-    structure_id: int | None
-    login_email: str
-    role: Role
-    valid_from: date
-    valid_until: date | None = None
-    service_ids: frozenset[int | None] = frozenset()
-
-
-async def give(scope: Scope, gift: Gift) -> int:
-    """A validated attachment, on a manager's initiative, for somebody with an account; it decides a request of theirs.
-
-    That this tells a manager whether an address has an account is a known exception (DOMAIN 4), limited to 20 unknown
-    addresses a day.
-
-    Raises:
-        NotFound: when there is no such structure, or no usable account of the address.
-        Forbidden: to anyone without the right, and for a secondary manager to anyone but the principal one.
-        TooMany: after 20 unknown addresses in a day.
-        AlreadyAttached: when the person is attached already, the actor themselves among them.
-        DomainError: all that is wrong with dates, role and services at once.
-    """
-    scope.signed_in()
-    structure = await structures.by_id(gift.structure_id) if gift.structure_id is not None else None
-    if structure is None:
-        raise NotFound("structure_id")
-    await _must_give(scope, structure.id, gift.role)
-    user = await _checked_recipient(scope, gift, structure)
-    async with scope.transaction() as record:
-        locked_structure = await structures.lock(structure.id)
-        assert locked_structure is not None  # rows are never deleted
-        await _must_give(scope, structure.id, gift.role)
-        user = await accounts.lock(user.id)
-        if user.state not in ATTACHABLE:
-            raise NotFound("login_email")
-        services = await _check_gift(scope, gift, locked_structure)
-        attachment = await _given(scope, record, gift, user)
-        await attachments.set_services(attachment, services)
-        await give_spaces(scope, attachment)
-        message = AttachedMail(
-            structure=structure.name,
-            by=await scope.actor_name(),
-            role=gift.role,
-            valid_from=gift.valid_from,
-            valid_until=gift.valid_until,
-            services=await service_names(attachment.id),
-        )
-        await scope.mail(message, user)
-    return attachment.id
-
-
-async def _must_give(scope: Scope, structure_id: int, role: Role) -> None:
-    mine = await scope.role_on(structure_id)
-    require(has(mine, Right.DECIDE), "structure_id")
-    require(role is not Role.SECONDARY_MANAGER or has(mine, Right.MANAGE_SECONDARY_MANAGERS), "role")
-
-
-async def _checked_recipient(scope: Scope, gift: Gift, structure: Structure) -> Account:
-    """Whose login e-mail it is, once nothing else is wrong either: all that is wrong at once."""
-    problems: list[DomainError] = []
-    user: Account | None = None
-    if not gift.login_email.strip():
-        problems.append(Missing("login_email"))
-    else:
-        with collected(problems):
-            user = await _account_of(scope, gift.login_email)
-    with collected(problems):
-        await _check_gift(scope, gift, structure)
-    refuse_if_any(problems)
-    assert user is not None  # or it would have been refused
-    return user
-
-
-async def _account_of(scope: Scope, login_email: str) -> Account:
-    """The account; an unknown address is counted before it is looked at, so that parallel tries don't pass."""
-    key = brakes.key_of("attach-unknown", str(scope.signed_in().account_id))
-    if not await brakes.take(key, scope.now(), most=UNKNOWN_ADDRESSES_A_DAY, per=timedelta(days=1)):
-        raise TooMany("login_email", most=UNKNOWN_ADDRESSES_A_DAY)
-    user = await accounts.by_login(email_key(login_email))
-    if user is None or user.state not in ATTACHABLE:
-        raise NotFound("login_email")
-    await brakes.give_back(key)
-    return user
-
-
-async def _check_gift(scope: Scope, gift: Gift, structure: Structure) -> set[int]:
-    problems: list[DomainError] = []
-    services: set[int] = set()
-    if not structure.is_active:
-        problems.append(StructureInactive("structure_id"))
-    if gift.role is Role.PRINCIPAL_MANAGER:
-        problems.append(Invalid("role", rule="role_given"))
-    periods.check(problems, gift.valid_from, gift.valid_until, scope.today())
-    with collected(problems):
-        services = await entitled(scope, structure.id, set(gift.service_ids), "service_ids")
-    refuse_if_any(problems)
-    return services
-
-
-async def _given(scope: Scope, record: Record, gift: Gift, user: Account) -> Attachment:
-    """The new attachment, or the person's own pending request decided by it."""
-    assert gift.structure_id is not None  # found before
-    attachment = await attachments.lock_live(user.id, gift.structure_id)
-    before: dict[str, object] = {}
-    if attachment is not None and attachment.status is AttachmentStatus.PENDING:
-        before = state_of(attachment)
-    else:
-        await make_room(scope, record, user.id, gift.structure_id, ("login_email",))
-        attachment = Attachment(user=user, structure_id=gift.structure_id, requested_at=scope.now())
-    attachment.status, attachment.role = AttachmentStatus.VALIDATED, gift.role
-    attachment.valid_from, attachment.valid_until = gift.valid_from, gift.valid_until
-    attachment.decided_by_id, attachment.decided_at = scope.signed_in().account_id, scope.now()
-    await keep(record, AttachmentGiven, attachment, before)
-    return attachment
 
 
 # ------------------------------------------------------------------ shared by the acts

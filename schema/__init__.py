@@ -13,11 +13,14 @@ from schema import enums as enums
 from schema.accounts import AccountMutation, AccountQuery
 from schema.attachments import AttachmentMutation
 from schema.lookups import LookupQuery
+from schema.services import ServiceMutation
 from schema.sessions import SessionMutation
 from schema.structures import StructureMutation, StructureQuery
 
 Query: Any = merge_types("Query", (LookupQuery, AccountQuery, StructureQuery))
-Mutation: Any = merge_types("Mutation", (SessionMutation, AccountMutation, AttachmentMutation, StructureMutation))
+Mutation: Any = merge_types(
+    "Mutation", (SessionMutation, AccountMutation, AttachmentMutation, StructureMutation, ServiceMutation)
+)
 
 
 class Schema(strawberry.Schema):

@@ -8,8 +8,9 @@ import strawberry
 from models.attachments import AttachmentFilter as Filter
 from models.attachments import AttachmentStatus, DecisionAct, Role
 from models.errors import Invalid, NotFound
-from resolvers import attachments, policy, queues, requests, seats, structures, users
-from resolvers.attachments import Change, Gift
+from resolvers import attachments, gifts, policy, queues, requests, seats, structures, users
+from resolvers.attachments import Change
+from resolvers.gifts import Gift
 from resolvers.requests import NewRequest, Validation
 from resolvers.targets import Outcome
 from schema import ids
@@ -19,13 +20,13 @@ from schema.fields import column, made_from
 from schema.inputs import SuccessionInput
 from schema.nodes import Node
 from schema.selections import selection_of
+from schema.services import Service
 from schema.users import User
 
 if TYPE_CHECKING:
-    from schema.structures import Service, Structure
+    from schema.structures import Structure
 
 StructureType = Annotated["Structure", strawberry.lazy("schema.structures")]
-ServiceType = Annotated["Service", strawberry.lazy("schema.structures")]
 
 
 @strawberry.type(description="The link of a user to a structure: role, status, days of validity, services.")
@@ -49,7 +50,7 @@ class Attachment(Node):
     valid_until: date | None = column("Last day, inclusive; null for no end.")
 
     @made_from("id", description="The services the user is entitled to there; none means no service in particular.")
-    async def services(self: Any, info: Info) -> list[ServiceType]:
+    async def services(self: Any, info: Info) -> list[Service]:
         return await info.context.load(queues.services_of, self.id, selection_of(info))
 
     comment: str | None = column("What the requester wrote.")
@@ -308,7 +309,7 @@ class AttachmentMutation:
             valid_until=input.valid_until,
             service_ids=numbers(input.service_ids, "Service"),
         )
-        return AttachmentPayload(attachment_id=await attachments.give(info.context.scope, gift))
+        return AttachmentPayload(attachment_id=await gifts.give(info.context.scope, gift))
 
     @mutation("Change an attachment's dates or services; moving a past end brings it back.")
     async def update_attachment(self, info: Info, input: UpdateAttachmentInput) -> AttachmentPayload:

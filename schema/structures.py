@@ -1,18 +1,14 @@
 """Structures, their services and spaces: types, search, and the acts on them."""
 
-from datetime import date
 from typing import Annotated, Any
 
 import strawberry
 
-from models.accounts import Language
 from models.identifiers import IdentifierType
-from models.spaces import WORDING, SpaceCode
-from models.spaces import Wording as SpaceWording
+from models.spaces import SpaceCode
 from models.structures import StructureKind, StructureStatus
 from models.structures import StructureSearch as Search
 from resolvers import events, queues, seats, services, spaces, structures, users
-from resolvers.services import Particulars as ServiceParticulars
 from resolvers.structures import Particulars
 from schema import ids
 from schema.attachments import Attachment, AttachmentFilter, filter_of
@@ -24,38 +20,9 @@ from schema.fields import column, made_from
 from schema.inputs import PostalAddressInput, given
 from schema.nodes import Node
 from schema.selections import selection_of
+from schema.services import Service
+from schema.spaces import Space
 from schema.users import ADDRESS_COLUMNS, PostalAddress, User, address_of
-
-LabelLanguage = Annotated[Language | None, strawberry.argument(description="Another language than the reader's.")]
-
-
-@strawberry.type(description="A department of a structure.")
-class Service(Node):
-    code: str = column("Its code, unique in the structure.")
-    name: str = column("Its name.")
-    active: bool = column("Is it in use?")
-    valid_from: date | None = column("First day; null for no start.")
-    valid_until: date | None = column("Last day, inclusive; null for no end.")
-    engagement_number_required: bool = column("Do invoices to it need an engagement number?")
-
-
-@strawberry.type(description="A set of functions of the portal.")
-class Space:
-    code: SpaceCode = column("Its code in the reference list.")
-
-    @strawberry.field(description="Its label.")
-    def label(self, info: Info, language: LabelLanguage = None) -> str:
-        words = _wording(self.code)
-        return words.en if (language or info.context.language) is Language.EN else words.fr
-
-    @strawberry.field(description="What it is for, in one sentence.")
-    def description(self, info: Info, language: LabelLanguage = None) -> str:
-        words = _wording(self.code)
-        return words.about_en if (language or info.context.language) is Language.EN else words.about_fr
-
-
-def _wording(code: SpaceCode) -> SpaceWording:
-    return WORDING[code]
 
 
 @strawberry.type(description="A legal entity, public or private, with one identifier.")
@@ -201,16 +168,6 @@ class StructurePayload:
         return await info.context.load(structures.by_ids, self.structure_id, selection_of(info))
 
 
-@strawberry.type(description="The service after the act.")
-class ServicePayload:
-    service_id: strawberry.Private[int | None] = None
-    errors: list[UserError] = strawberry.field(default_factory=list, description=ERRORS)
-
-    @strawberry.field(description="The service; null when the act was refused.")
-    async def service(self, info: Info) -> Service | None:
-        return await info.context.load(services.by_ids, self.service_id, selection_of(info))
-
-
 @strawberry.input(description="A private structure to create, whose creator becomes its principal manager.")
 class CreateStructureInput:
     identifier_type: IdentifierType = strawberry.field(description="Kind of identifier.")
@@ -260,20 +217,6 @@ class UpdateStructureInput:
     )
 
 
-@strawberry.input(description="A service to add, or to change when its id is given.")
-class SaveServiceInput:
-    id: strawberry.ID | None = strawberry.field(default=None, description="The service to change; absent to add one.")
-    structure_id: strawberry.ID = strawberry.field(description="The structure.")
-    code: str = strawberry.field(description="Code, unique in the structure.")
-    name: str = strawberry.field(description="Name.")
-    active: bool | None = strawberry.field(default=True, description="Is it in use?")
-    valid_from: date | None = strawberry.field(default=None, description="First day.")
-    valid_until: date | None = strawberry.field(default=None, description="Last day, not before the first.")
-    engagement_number_required: bool | None = strawberry.field(
-        default=False, description="Do invoices need an engagement number?"
-    )
-
-
 # ------------------------------------------------------------------ acts
 @strawberry.type
 class StructureMutation:
@@ -300,21 +243,6 @@ class StructureMutation:
         structure = ids.decode(changes.pop("id"), "Structure", "id")
         await structures.update(info.context.scope, structure, changes)
         return StructurePayload(structure_id=structure)
-
-    @mutation("Add a service, or change one.")
-    async def save_service(self, info: Info, input: SaveServiceInput) -> ServicePayload:
-        info.context.scope.signed_in()
-        structure = ids.decode(input.structure_id, "Structure", "structure_id")
-        service = ids.decode(input.id, "Service", "id") if input.id is not None else None
-        particulars = ServiceParticulars(
-            code=input.code,
-            name=input.name,
-            active=input.active is not False,
-            valid_from=input.valid_from,
-            valid_until=input.valid_until,
-            engagement_number_required=bool(input.engagement_number_required),
-        )
-        return ServicePayload(service_id=await services.save(info.context.scope, structure, service, particulars))
 
     @mutation("Open spaces on a structure.")
     async def open_spaces(self, info: Info, structure_id: strawberry.ID, spaces: list[SpaceCode]) -> StructurePayload:

@@ -23,9 +23,9 @@ from models.errors import (
 )
 from models.identifiers import IdentifierType
 from models.structures import Structure
-from resolvers import accounts, attachments, deactivations, requests, seats, sessions, structures
-from resolvers.attachments import Gift
+from resolvers import accounts, attachments, deactivations, gifts, requests, seats, sessions, structures
 from resolvers.deactivations import Succession
+from resolvers.gifts import Gift
 from resolvers.requests import NewRequest, Validation
 from resolvers.scope import Office, Scope
 from resolvers.structures import Particulars
@@ -409,7 +409,7 @@ async def test_somebody_attached_while_they_leave_gets_no_mail_once_gone(
         answers = await together(
             [
                 deactivations.deactivate(scope_of(person), confirm=True, successor_for_all=None, successions=[]),
-                attachments.give(scope_of(manager), gift),
+                gifts.give(scope_of(manager), gift),
             ]
         )
 

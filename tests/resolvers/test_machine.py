@@ -25,9 +25,10 @@ from models.events import Event
 from models.identifiers import IdentifierType
 from models.outbox import Mail
 from models.structures import Structure, StructureKind, StructureStatus
-from resolvers import accounts, attachments, deactivations, requests, seats, sessions, structures
-from resolvers.attachments import Change, Gift
+from resolvers import accounts, attachments, deactivations, gifts, requests, seats, sessions, structures
+from resolvers.attachments import Change
 from resolvers.deactivations import Succession
+from resolvers.gifts import Gift
 from resolvers.requests import NewRequest, Validation
 from resolvers.scope import Office, Scope
 from resolvers.structures import Particulars
@@ -122,7 +123,7 @@ class Machine(RuleBasedStateMachine):
         actor, place, today = self.world.people[by], self.world.places[2 + where], self.world.today
         login = f"{name}@people.example"
         assert self.world.give(actor, place, login, str(role), today, None) != REFUSED
-        await attachments.give(self._scope(actor), Gift(place.id, login, role, today))
+        await gifts.give(self._scope(actor), Gift(place.id, login, role, today))
         await self._agree()
 
     # ------------------------------------------------------------------ who and what an act is about
@@ -354,7 +355,7 @@ class Machine(RuleBasedStateMachine):
         self.act(
             actor,
             lambda: self.world.give(actor, place, login, role, first, last),
-            lambda scope: attachments.give(scope, gift),
+            lambda scope: gifts.give(scope, gift),
         )
 
     @rule(number=some_tie, kind=by, who=someone, start=days, end=days, end_given=st.booleans())

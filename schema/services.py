@@ -1,0 +1,66 @@
+"""Services: the departments of a structure, and the act that saves one."""
+
+from datetime import date
+
+import strawberry
+
+from resolvers import services
+from resolvers.services import Particulars
+from schema import ids
+from schema.context import Info
+from schema.errors import ERRORS, UserError, mutation
+from schema.fields import column
+from schema.nodes import Node
+from schema.selections import selection_of
+
+
+@strawberry.type(description="A department of a structure.")
+class Service(Node):
+    code: str = column("Its code, unique in the structure.")
+    name: str = column("Its name.")
+    active: bool = column("Is it in use?")
+    valid_from: date | None = column("First day; null for no start.")
+    valid_until: date | None = column("Last day, inclusive; null for no end.")
+    engagement_number_required: bool = column("Do invoices to it need an engagement number?")
+
+
+@strawberry.type(description="The service after the act.")
+class ServicePayload:
+    service_id: strawberry.Private[int | None] = None
+    errors: list[UserError] = strawberry.field(default_factory=list, description=ERRORS)
+
+    @strawberry.field(description="The service; null when the act was refused.")
+    async def service(self, info: Info) -> Service | None:
+        return await info.context.load(services.by_ids, self.service_id, selection_of(info))
+
+
+@strawberry.input(description="A service to add, or to change when its id is given.")
+class SaveServiceInput:
+    id: strawberry.ID | None = strawberry.field(default=None, description="The service to change; absent to add one.")
+    structure_id: strawberry.ID = strawberry.field(description="The structure.")
+    code: str = strawberry.field(description="Code, unique in the structure.")
+    name: str = strawberry.field(description="Name.")
+    active: bool | None = strawberry.field(default=True, description="Is it in use?")
+    valid_from: date | None = strawberry.field(default=None, description="First day.")
+    valid_until: date | None = strawberry.field(default=None, description="Last day, not before the first.")
+    engagement_number_required: bool | None = strawberry.field(
+        default=False, description="Do invoices need an engagement number?"
+    )
+
+
+@strawberry.type
+class ServiceMutation:
+    @mutation("Add a service, or change one.")
+    async def save_service(self, info: Info, input: SaveServiceInput) -> ServicePayload:
+        info.context.scope.signed_in()
+        structure = ids.decode(input.structure_id, "Structure", "structure_id")
+        service = ids.decode(input.id, "Service", "id") if input.id is not None else None
+        particulars = Particulars(
+            code=input.code,
+            name=input.name,
+            active=input.active is not False,
+            valid_from=input.valid_from,
+            valid_until=input.valid_until,
+            engagement_number_required=bool(input.engagement_number_required),
+        )
+        return ServicePayload(service_id=await services.save(info.context.scope, structure, service, particulars))
