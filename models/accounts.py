@@ -6,9 +6,11 @@ from enum import StrEnum
 from tortoise import fields
 from tortoise.models import Model
 
+from models import database
 from models.actors import Actor, PlatformRole
 from models.errors import TransitionNotAllowed
-from models.folding import fold
+from models.folding import LONGEST_NAME, fold
+from models.profiles import MOST_EMAIL
 from models.profiles import Language as Language  # noqa: PLC0414 - the account's, for whoever imports it from here
 from models.reading import Column, Order, Source, flag, moment
 
@@ -35,7 +37,7 @@ class Account(Model):
     pending_contact_email = fields.CharField(max_length=254, null=True)
     first_name = fields.CharField(max_length=80)
     last_name = fields.CharField(max_length=80)
-    folded_name = fields.CharField(max_length=512)
+    folded_name = fields.CharField(max_length=LONGEST_NAME)
     folded_particulars = fields.TextField()
     phone = fields.CharField(max_length=32, null=True)
     line1 = fields.CharField(max_length=160, null=True)
@@ -70,7 +72,7 @@ class Account(Model):
         """Bring what lists are ordered by and managers search in (names, contact e-mail, address) up to date."""
         particulars = (self.line1, self.line2, self.line3, self.postcode, self.city)
         names = f"{self.last_name} {self.first_name} {self.last_name}"
-        self.folded_name = fold(f"{self.last_name} {self.first_name}")
+        self.folded_name = fold(f"{self.last_name} {self.first_name}", LONGEST_NAME)
         self.folded_particulars = fold(" ".join([names, self.contact_email, *filter(None, particulars)]))
 
     @property
@@ -155,16 +157,21 @@ class FormerPassword(Model):
 
 
 # ------------------------------------------------------------------ finding rows to change
+@database.guarded
 async def by_login(login_key: str) -> Account | None:
-    """The account of this login key, not locked."""
+    """The account of this login key, not locked; nobody has one that couldn't be stored."""
+    if len(login_key) > MOST_EMAIL or "\0" in login_key:
+        return None
     return await Account.get_or_none(login_key=login_key)
 
 
+@database.guarded
 async def by_id(account_id: int) -> Account | None:
     """The account of this id, not locked."""
     return await Account.get_or_none(id=account_id)
 
 
+@database.guarded
 async def existing(account_id: int) -> Account:
     """The account of this id, which some row refers to, not locked."""
     return await Account.get(id=account_id)
@@ -192,6 +199,7 @@ async def add_former_password(account: Account, at: datetime) -> None:
     await FormerPassword.filter(account=account).exclude(id__in=list(kept)).delete()
 
 
+@database.guarded
 async def former_passwords(account_id: int) -> list[str]:
     """The hashes of the last five passwords, the present one among them."""
     rows = FormerPassword.filter(account_id=account_id).order_by("-id").limit(5)

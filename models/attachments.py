@@ -7,6 +7,7 @@ from enum import StrEnum
 from tortoise import fields
 from tortoise.models import Model
 
+from models import database
 from models.accounts import Account
 from models.actors import Actor
 from models.errors import AttachmentAlreadyDecided, Invalid, TransitionNotAllowed
@@ -280,17 +281,20 @@ async def roles_of(user_id: int, today: date) -> dict[int, Role]:
     return {row.structure_id: Role(row.role) for row in rows}
 
 
+@database.guarded
 async def any_live(user_id: int, structure_ids: list[int]) -> bool:
     """Has the user a live attachment to any of the structures?"""
     return await Attachment.filter(user_id=user_id, structure_id__in=structure_ids, status__in=LIVE).exists()
 
 
+@database.guarded
 async def seats_of(user_id: int) -> list[Attachment]:
     """The attachments by which the user is a principal manager."""
     rows = Attachment.filter(user_id=user_id, role=Role.PRINCIPAL_MANAGER, status=AttachmentStatus.VALIDATED)
     return await rows.order_by("structure_id")
 
 
+@database.guarded
 async def pending_of(user_id: int) -> list[Attachment]:
     """The user's requests that nobody has decided."""
     return await Attachment.filter(user_id=user_id, status=AttachmentStatus.PENDING).order_by("id")

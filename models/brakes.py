@@ -61,11 +61,13 @@ async def take(key: str, now: datetime, *, most: int, per: timedelta) -> bool:
         return True
 
 
+@database.guarded
 async def give_back(key: str) -> None:
     """Uncount one that was taken: it turned out to be none of those that are limited."""
     await Brake.filter(key=key, tries__gt=0).update(tries=F("tries") - 1)
 
 
+@database.guarded
 async def release(key: str) -> None:
     """Forget the tries: the secret was right."""
     await Brake.filter(key=key).delete()

@@ -2,11 +2,11 @@
 
 import os
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime
-from functools import lru_cache
-from typing import Any
+from functools import lru_cache, wraps
+from typing import Any, ParamSpec, TypeVar
 
 import asyncpg
 import orjson
@@ -34,6 +34,8 @@ TABLES = (
     "models.events",
     "models.outbox",
 )
+P = ParamSpec("P")
+T = TypeVar("T")
 POOL_SIZE = 10
 BUSY_MILLISECONDS = 10_000
 CONNECT_SECONDS = 5
@@ -181,14 +183,27 @@ class _translated:  # noqa: N801 - read as a word, like contextlib's
             raise DatabaseAway(str(error)) from error
 
 
+def guarded(act: Callable[P, Awaitable[T]]) -> Callable[P, Coroutine[Any, Any, T]]:
+    """The same act, the drivers' exceptions translated: for what asks the models outside a transaction too."""
+
+    @wraps(act)
+    async def translated(*args: P.args, **kwargs: P.kwargs) -> T:
+        with _translated():
+            return await act(*args, **kwargs)
+
+    return translated
+
+
 def _is_away(error: object) -> bool:
     if isinstance(error, DBConnectionError | OSError | asyncpg.PostgresConnectionError | asyncpg.InterfaceError):
         return True
     if isinstance(
         error,
-        asyncpg.OperatorInterventionError
+        asyncpg.InternalClientError  # what a connection cut off while it lay idle answers at first
+        | asyncpg.OperatorInterventionError
         | asyncpg.InsufficientResourcesError
         | asyncpg.InvalidCatalogNameError
+        | asyncpg.ObjectNotInPrerequisiteStateError  # a database that takes no connections for now
         | asyncpg.InvalidAuthorizationSpecificationError,
     ):
         return True

@@ -13,7 +13,7 @@ import orjson
 from models import database, identifiers, profiles
 from models.database import is_sqlite
 from models.errors import DomainError, Invalid, collected, refuse_if_any
-from models.folding import fold, without_accents
+from models.folding import LONGEST_CITY, LONGEST_NAME, fold, without_accents
 from models.identifiers import IdentifierType
 from models.structures import StructureKind, StructureStatus
 
@@ -99,7 +99,7 @@ def check(line: Mapping[str, str], kind: StructureKind | None, tally: Tally) -> 
         "identifier_type": type.value,
         "identifier": identifier,
         "name": name,
-        "folded_name": fold(name),
+        "folded_name": fold(name, LONGEST_NAME),
         "kind": kind.value,
         "status": status.value,
     }
@@ -157,7 +157,7 @@ def _address(line: Mapping[str, str], type: IdentifierType, tally: Tally) -> dic
     kept = {name: getattr(address, name) or None for name in given}
     if not whole:
         kept |= {"line1": None, "line2": None, "line3": None}
-    return kept | {"folded_city": fold(kept["city"]) if kept["city"] else None}
+    return kept | {"folded_city": fold(kept["city"], LONGEST_CITY) if kept["city"] else None}
 
 
 # ------------------------------------------------------------------ writing many lines

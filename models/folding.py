@@ -2,6 +2,8 @@
 
 import unicodedata
 
+# What the columns of folded names and towns hold.
+LONGEST_NAME, LONGEST_CITY = 512, 240
 # Letters that Unicode doesn't decompose but that people type, or search for, without.
 _PLAIN = str.maketrans(
     {"œ": "oe", "æ": "ae", "ß": "ss", "ø": "o", "ł": "l", "đ": "d", "ħ": "h", "ŧ": "t", "ð": "d", "þ": "th", "ı": "i"}
@@ -17,10 +19,13 @@ def without_accents(text: str) -> str:
     return unicodedata.normalize("NFC", bare)
 
 
-def fold(text: str) -> str:
-    """The text for accent- and case-insensitive search: letters, digits and single spaces only, none around it."""
+def fold(text: str, most: int | None = None) -> str:
+    """The text for accent- and case-insensitive search: letters, digits and single spaces only, none around it.
+
+    At most `most` characters of it, where a column holds no more: one ligature may unfold into eighteen letters.
+    """
     plain = without_accents(text).translate(_PLAIN)
-    return " ".join("".join(map(_kept, plain)).split())
+    return " ".join("".join(map(_kept, plain)).split())[:most].rstrip()
 
 
 def _kept(character: str) -> str:

@@ -66,9 +66,13 @@ class Order:
 
 
 # ------------------------------------------------------------------ texts searched for
+LONGEST_SEARCHED = 4096
+
+
 def like(text: str) -> str:
     """The LIKE pattern that finds the text anywhere, its wildcards escaped by `!`."""
-    escaped = text.replace("!", "!!").replace("%", "!%").replace("_", "!_")
+    # SQLite takes no pattern over 50,000 bytes, PostgreSQL no NUL; no stored text has either
+    escaped = text[:LONGEST_SEARCHED].replace("\0", " ").replace("!", "!!").replace("%", "!%").replace("_", "!_")
     return f"%{escaped}%"
 
 

@@ -48,6 +48,7 @@ async def open_for(account: Account, token: str, *, at: datetime, user_agent: st
     )
 
 
+@database.guarded
 async def actor_of(token: str, *, now: datetime, idle: timedelta) -> Actor | None:
     """Who the token stands for: None when it is unknown, idle too long or too old, or the account isn't active."""
     rows = await database.fetch(

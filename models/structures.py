@@ -8,7 +8,7 @@ from tortoise import fields
 from tortoise.models import Model
 
 from models import database
-from models.folding import fold
+from models.folding import LONGEST_CITY, LONGEST_NAME, fold
 from models.identifiers import IdentifierType, normalise
 from models.reading import Column, Order, Page, Selection, Slice, Source, flag
 
@@ -34,7 +34,7 @@ class Structure(Model):
     identifier_type = fields.CharEnumField(IdentifierType, max_length=12)
     identifier = fields.CharField(max_length=80)
     name = fields.CharField(max_length=255)
-    folded_name = fields.CharField(max_length=512)
+    folded_name = fields.CharField(max_length=LONGEST_NAME)
     first_name = fields.CharField(max_length=80, null=True)
     last_name = fields.CharField(max_length=80, null=True)
     kind = fields.CharEnumField(StructureKind, max_length=8)
@@ -45,7 +45,7 @@ class Structure(Model):
     line3 = fields.CharField(max_length=160, null=True)
     postcode = fields.CharField(max_length=20, null=True)
     city = fields.CharField(max_length=120, null=True)
-    folded_city = fields.CharField(max_length=240, null=True)
+    folded_city = fields.CharField(max_length=LONGEST_CITY, null=True)
     country = fields.CharField(max_length=2, null=True)
     email = fields.CharField(max_length=254, null=True)
     phone = fields.CharField(max_length=32, null=True)
@@ -58,8 +58,8 @@ class Structure(Model):
 
     def fold(self) -> None:
         """Bring what searches look in up to date."""
-        self.folded_name = fold(self.name)
-        self.folded_city = fold(self.city) if self.city else None
+        self.folded_name = fold(self.name, LONGEST_NAME)
+        self.folded_city = fold(self.city, LONGEST_CITY) if self.city else None
 
     @property
     def is_public(self) -> bool:
@@ -73,6 +73,7 @@ class Structure(Model):
 
 
 # ------------------------------------------------------------------ finding rows to change
+@database.guarded
 async def by_id(structure_id: int) -> Structure | None:
     """The structure of this id, not locked."""
     return await Structure.get_or_none(id=structure_id)
@@ -95,6 +96,7 @@ async def lock_identified(identifier_type: IdentifierType, identifier: str) -> S
     return await rows.select_for_update(no_key=True).get_or_none()
 
 
+@database.guarded
 async def active_among(structure_ids: list[int]) -> list[Structure]:
     """Those of the structures that are active, by name."""
     return await Structure.filter(id__in=structure_ids, status=StructureStatus.ACTIVE).order_by("folded_name", "id")
@@ -142,7 +144,7 @@ class StructureSearch:
             "kind": self.kind,
             "status": self.status,
             "postcode": " ".join((self.postcode or "").upper().split()),
-            "city": fold(self.city or ""),
+            "city": fold(self.city or "", LONGEST_CITY),
         }
         return {key: str(value) for key, value in given.items() if value}
 

@@ -6,6 +6,7 @@ from enum import StrEnum
 from tortoise import fields
 from tortoise.models import Model
 
+from models import database
 from models.accounts import Account
 from models.errors import ExpiredToken, InvalidToken
 from models.sessions import hashed
@@ -51,6 +52,7 @@ async def void(account_id: int, purpose: Purpose | None = None) -> None:
     await (ending.filter(purpose=purpose) if purpose else ending).delete()
 
 
+@database.guarded
 async def find(token: str, purpose: Purpose) -> OneTimeToken:
     """The token's row, expired or not, nothing changed.
 

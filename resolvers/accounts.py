@@ -66,10 +66,11 @@ async def sign_up(
 
 async def _tell_owner(scope: Scope, known: Account) -> None:
     """What the owner gets of a repeated sign-up: a new link while waiting for it; once deactivated, no mail goes."""
-    async with scope.transaction():
+    async with scope.transaction() as record:
         account = await accounts.lock(known.id)
         if account.state is AccountState.PENDING_ACTIVATION:
             await links.send(scope, account, Purpose.ACTIVATION)
+            await record(ActivationResent(subject_id=account.id))
         elif account.state is AccountState.ACTIVE:
             await scope.mail(AddressAlreadyKnown(at=scope.now()), account, address=account.login_email)
 

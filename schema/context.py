@@ -30,7 +30,7 @@ class Context:
     scope: Scope
     set_cookie: Callable[[str | None, datetime | None], None] = _no_cookie
     admit: Callable[[str], Awaitable[None]] = _admit_all
-    selections: dict[tuple[int, str | None], Selection] = field(default_factory=dict)
+    selections: dict[tuple[tuple[int, ...], str | None], Selection] = field(default_factory=dict)
     _loaders: dict[tuple[object, ...], DataLoader[Any, Any]] = field(default_factory=dict)
 
     @property

@@ -25,7 +25,7 @@ def selection_of(info: Info, type_name: str | None = None) -> Selection:
     Of a connection: those of its nodes, and whether its rows and its total are asked for at all.
     """
     raw = info._raw_info
-    key = (id(raw.field_nodes[0]), type_name)
+    key = (tuple(map(id, raw.field_nodes)), type_name)  # fields that merge here needn't merge elsewhere
     cached = info.context.selections.get(key)
     if cached is None:
         returned = raw.schema.type_map[type_name] if type_name else get_named_type(raw.return_type)

@@ -14,6 +14,12 @@ from tests.conftest import Clock
 from tests.graph.apps import SIGN_IN, ask, served, settings_of
 
 ME = "{ me { loginEmail language } }"
+PUBLIC = [
+    'signIn(input: {loginEmail: "a@a.example", password: "x"})',
+    'signUp(input: {loginEmail: "a@a.example", firstName: "A", lastName: "B", acceptTerms: true})',
+    'requestPasswordReset(loginEmail: "a@a.example")',
+    'confirmContactEmail(token: "x")',
+]
 
 
 async def _signed_in(client: httpx.AsyncClient, email: str) -> tuple[str, httpx.Response]:
@@ -121,6 +127,10 @@ async def test_a_database_that_goes_away_is_told_as_such(tmp_path: Path, databas
         response = await client.post("/graphql", json={"query": ME}, headers={"authorization": "Bearer x"})
         assert response.status_code == 503
         assert response.json()["errors"][0]["extensions"]["code"] == "UNAVAILABLE"
+        for act in PUBLIC:
+            response = await client.post("/graphql", json={"query": f"mutation {{ {act} {{ errors {{ code }} }} }}"})
+            assert response.json()["errors"][0]["extensions"]["code"] == "UNAVAILABLE"
+        assert (await client.get("/account/activate?token=x")).status_code == 503
         assert (await client.get("/readyz")).status_code == 503
         assert (await client.get("/healthz")).status_code == 200
         await database.close()

@@ -1,20 +1,13 @@
-"""A migrated database per test, on each engine; a real SMTP server that does what a test tells it to."""
+"""A real SMTP server that does what a test tells it to."""
 
-import os
-import secrets
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from email.message import EmailMessage
-from pathlib import Path
 
-import asyncpg
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from models import database
 from tests.mailer.letters import parsed
-
-POSTGRES = os.environ.get("TEST_POSTGRES_URL", "postgres://postgres@127.0.0.1:5432")
 
 
 class Server:
@@ -56,29 +49,3 @@ def smtp(unused_tcp_port: int) -> Iterator[Server]:
     controller.start()
     yield server
     controller.stop()
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-async def outbox_database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[str]:
-    """The connected database's address."""
-    if request.param == "sqlite":
-        url = f"sqlite://{tmp_path / 'outbox.db'}"
-        await database.migrate(url)
-        await database.connect(url)
-        yield url
-        await database.close()
-        return
-    name = f"mailer_{secrets.token_hex(6)}"
-    try:
-        admin = await asyncpg.connect(f"{POSTGRES}/postgres")
-    except OSError:
-        pytest.skip("no PostgreSQL here")
-    await admin.execute(f"CREATE DATABASE {name}")
-    try:
-        await database.migrate(f"{POSTGRES}/{name}")
-        await database.connect(f"{POSTGRES}/{name}")
-        yield f"{POSTGRES}/{name}"
-        await database.close()
-    finally:
-        await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
-        await admin.close()

@@ -22,7 +22,7 @@ from models.outbox import Mail, MailState
 from tests.mailer.conftest import Server
 from tests.mailer.letters import LETTERHEAD, NOW, SEALER, TOKEN, bodies
 
-pytestmark = pytest.mark.usefixtures("outbox_database")
+pytestmark = pytest.mark.usefixtures("db")
 
 LEA = Recipient("lea@demo.example", "FR", account_id=7, name="Léa Martin")
 CHANGED = messages.PasswordChanged(at=NOW)

@@ -26,6 +26,13 @@ def test_searcher_finds_names_whatever_the_accents_case_and_signs(text: str, fol
     assert folding.fold(text) == folded
 
 
+def test_text_that_unfolds_beyond_its_column_is_cut() -> None:
+    name = "\ufdfa" * 80  # one character, eighteen when unfolded
+    assert len(folding.fold(name)) == 80 * 18
+    assert len(folding.fold(name, folding.LONGEST_NAME)) == folding.LONGEST_NAME
+    assert folding.fold("abc def", 4) == "abc"
+
+
 @given(st.text())
 def test_folding_twice_changes_nothing_more(text: str) -> None:
     once = folding.fold(text)

@@ -54,7 +54,7 @@ some_successor = some_stranger = st.integers(0, 60)
 somewhere = st.integers(0, len(IDENTIFIERS) + 1)
 some_tie = st.integers(0, 120)
 # Whose act it is: often the manager's, or the person's whose attachment it is, else it would mostly be refused.
-by = st.sampled_from(["holder", "holder", "owner", "anyone"])
+by = st.sampled_from(["holder", "holder", "second", "owner", "anyone"])
 by_support = st.sampled_from([SUPPORT, SUPPORT, SUPPORT, *range(MOST_PEOPLE)])
 days = st.one_of(st.none(), st.integers(-3, 3), st.sampled_from([30, 400]))
 
@@ -102,12 +102,13 @@ class Machine(RuleBasedStateMachine):
         await self._agree()
         self.clock.advance(seconds=1)
         self.world.now = self.clock.now
-        await self._give(0, 0, "ben", Role.SIMPLE_USER)
+        await self._give(0, 0, "ben", Role.SIMPLE_USER, end=30)
         await self._give(0, 0, "cleo", Role.SECONDARY_MANAGER)
+        await self._give(0, 0, "dan", Role.SECONDARY_MANAGER, end=400)
         await self._give(1, 1, "ada", Role.SIMPLE_USER)
         await self._give(1, 1, "dan", Role.SECONDARY_MANAGER)
 
-        await self._ask(3, 0)
+        await self._ask(2, 1)
         await self._ask(4, 0)
         await self._ask(4, 1)
 
@@ -118,12 +119,12 @@ class Machine(RuleBasedStateMachine):
         await requests.request(self._scope(actor), [NewRequest(place.id, today)])
         await self._agree()
 
-    async def _give(self, by: int, where: int, name: str, role: Role) -> None:
+    async def _give(self, by: int, where: int, name: str, role: Role, end: int | None = None) -> None:
         """Somebody attached to the first or the second structure from the start."""
         actor, place, today = self.world.people[by], self.world.places[2 + where], self.world.today
         login = f"{name}@people.example"
-        assert self.world.give(actor, place, login, str(role), today, None) != REFUSED
-        await gifts.give(self._scope(actor), Gift(place.id, login, role, today))
+        assert self.world.give(actor, place, login, str(role), today, self.day(end)) != REFUSED
+        await gifts.give(self._scope(actor), Gift(place.id, login, role, today, self.day(end)))
         await self._agree()
 
     # ------------------------------------------------------------------ who and what an act is about
@@ -155,6 +156,9 @@ class Machine(RuleBasedStateMachine):
         holder = self.world.holder(place)
         if kind == "holder" and holder is not None:
             return holder
+        seconds = self.world.managers(place, str(Role.SECONDARY_MANAGER)) if kind == "second" else []
+        if seconds:
+            return seconds[number % len(seconds)]
         return owner if kind == "owner" and owner is not None else self.person(number)
 
     def day(self, offset: int | None) -> date | None:

@@ -17,6 +17,7 @@ from models.errors import (
 )
 from models.events import Event
 from models.sessions import Session
+from resolvers import accounts, credentials, deactivations
 from resolvers import sessions as entries
 from resolvers.scope import Office, Scope
 from resolvers.sessions import Entry
@@ -49,6 +50,16 @@ async def test_person_signs_in_whatever_the_case_of_the_address(doors: Doors, cl
     assert session.user_agent == ("Firefox" * 60)[:255]
     event = await Event.get()
     assert (event.type, event.actor_id, event.subject_id) == ("SignedIn", person.id, person.id)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("address", ["\0", "lea\0@people.example", "a" * 255, "a" * 100_000])
+async def test_address_that_nobody_can_have_is_answered_as_any_unknown_one(doors: Doors, address: str) -> None:
+    async with refused((WrongCredentials,)):
+        await entries.sign_in(Scope(doors.office), address, PASSWORD)
+    await credentials.request_reset(Scope(doors.office), address)
+    await accounts.resend_activation(Scope(doors.office), address)
+    await deactivations.request_reactivation(Scope(doors.office), address)
+    assert await factories.traces() == (0, 0)
 
 
 async def test_token_is_kept_only_as_its_hash(doors: Doors) -> None:

@@ -71,6 +71,15 @@ async def test_stranger_chooses_the_language_of_the_mails(scope_of: ScopeOf, lan
     assert (await Mail.get()).language == mailed
 
 
+async def test_stranger_whose_name_unfolds_beyond_what_is_searched_signs_up(scope_of: ScopeOf) -> None:
+    name = "\ufdfa" * 80
+    await accounts.sign_up(
+        scope_of(), login_email=ADDRESS, first_name=name, last_name=name, language=Language.FR, accept_terms=True
+    )
+    account = await Account.get()
+    assert (account.last_name, len(account.folded_name)) == (name, 512)
+
+
 async def test_stranger_is_told_every_wrong_field_at_once(scope_of: ScopeOf) -> None:
     wrong = {"login_email": "nobody@", "first_name": " ", "last_name": "x" * 81, "accept_terms": False}
     async with refused(
