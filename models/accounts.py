@@ -256,6 +256,11 @@ _HOLDS_A_SEAT = (
     "EXISTS (SELECT 1 FROM attachments seat"
     " WHERE seat.user_id = u.id AND seat.role = 'PRINCIPAL_MANAGER' AND seat.status = 'VALIDATED')"
 )
+# What a search must not tell is what its reader may not see: of people who have left, only the name is searched.
+MATCHES_FOR_VIEWER = (
+    f"(:viewer_is_support OR {MANAGED_BY_VIEWER}) AND {PERSON_MATCHES}"
+    " OR u.folded_name || ' ' || u.folded_name LIKE :words ESCAPE '!'"
+)
 VISIBLE = f"u.id = :viewer OR :viewer_is_support OR {SHARES_STRUCTURE} OR {_HOLDS_A_SEAT}"
 
 

@@ -326,12 +326,13 @@ ATTACHMENTS = Source(
     | {
         "status": Column(STATUS_SQL),
         "in_effect": flag(IN_EFFECT_SQL),
+        "structure_active": flag("s.status = 'ACTIVE'"),
         "valid_from": day("a.valid_from"),
         "valid_until": day("a.valid_until"),
         "requested_at": moment("a.requested_at"),
         "decided_at": moment("a.decided_at"),
     },
-    joins={"u": "JOIN accounts u ON u.id = a.user_id"},
+    joins={"u": "JOIN accounts u ON u.id = a.user_id", "s": "JOIN structures s ON s.id = a.structure_id"},
 )
 NEWEST_FIRST = Order(("id",), descending=True)
 OLDEST_FIRST = Order(("id",))

@@ -61,4 +61,7 @@ SERVICES = Source(
     joins={"e": "JOIN attachment_services e ON e.service_id = v.id"},
 )
 BY_CODE = Order(("code", "id"))
-ACTIVE = "v.active AND (v.valid_until IS NULL OR v.valid_until >= :today)"
+ACTIVE = (
+    "v.active AND (v.valid_from IS NULL OR v.valid_from <= :today)"
+    " AND (v.valid_until IS NULL OR v.valid_until >= :today)"
+)

@@ -74,6 +74,8 @@ async def give_defaults(user_id: int, structure_id: int, *, manager: bool, since
     """The spaces that come with a validated attachment, a manager's own among them for a manager. Source: DOMAIN 3."""
     codes = spaces.GIVEN_TO_ALL | spaces.GIVEN_TO_MANAGERS if manager else spaces.GIVEN_TO_ALL
     await give(user_id, structure_id, codes, since=since, at=at)
+    live = SpaceSubscription.filter(user_id=user_id, structure_id=structure_id, status__in=LIVE, space__in=codes)
+    await live.filter(effective_from__gt=since).update(effective_from=since)
     if not manager:
         await end(user_id, structure_id, at=at, codes=spaces.GIVEN_TO_MANAGERS)
 

@@ -15,6 +15,7 @@ from models.errors import (
     Forbidden,
     Missing,
     NotFound,
+    TooMany,
     TransitionNotAllowed,
     refuse_if_any,
 )
@@ -106,6 +107,8 @@ async def resend_activation_for(scope: Scope, user_id: int) -> None:
     require(actor.is_support or await attachments.any_live(account.id, managed))
     if account.state is not AccountState.PENDING_ACTIVATION:
         raise TransitionNotAllowed("user_id", status=account.state_at(scope.now()), act="ACTIVATE")
+    if not await links.may_mail(scope, Purpose.ACTIVATION, account.login_email):
+        raise TooMany("user_id", most=links.MAILS_PER_HOUR)
     await _resend(scope, account)
 
 

@@ -161,6 +161,8 @@ async def update(scope: Scope, id: int | None, change: Change) -> int:
         await attachments.set_services(attachment, chosen)
         before |= {"services": sorted(services)}
         await keep(record, AttachmentUpdated, attachment, before, services=sorted(chosen))
+        if attachment.status is AttachmentStatus.VALIDATED:
+            await give_spaces(scope, attachment)
         message = UpdatedMail(
             structure=structure.name,
             by=await scope.actor_name(),

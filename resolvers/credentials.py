@@ -42,11 +42,16 @@ async def prepared(account: Account, password: str, question: str, answer: str) 
     return Credentials(await passwords.hash(password), question, await passwords.hash(answer))
 
 
-async def check_password(problems: list[DomainError], account: Account, password: str | None, *path: str) -> None:
-    """Add to `problems` what is wrong with a new password of the account, its last five among it."""
+async def check_password(
+    problems: list[DomainError], account: Account, password: str | None, *path: str, proven: bool = True
+) -> None:
+    """Add to `problems` what is wrong with a new password of the account.
+
+    That it is one of the last five, the present one among them, is told only to who has proven to be the person.
+    """
     with collected(problems):
         passwords.check(password, account.login_email, path=path)
-        if await passwords.is_one_of(await accounts.former_passwords(account.id), password or ""):
+        if proven and await passwords.is_one_of(await accounts.former_passwords(account.id), password or ""):
             raise ReusedPassword(*path)
 
 
@@ -86,9 +91,9 @@ async def reset(scope: Scope, token: str, secret_answer: str, password: str) -> 
     """
     account = await links.inspect(scope, Purpose.PASSWORD_RESET, token)
     problems: list[DomainError] = []
-    await check_password(problems, account, password, "password")
-    await _check_answer(problems, scope, account, secret_answer)
-    refuse_if_any(problems)
+    answer_problems = await _check_answer(scope, account, secret_answer)
+    await check_password(problems, account, password, "password", proven=not answer_problems)
+    refuse_if_any(problems + answer_problems)
     password_hash = await passwords.hash(password)
     async with scope.transaction() as record:
         account = await accounts.lock(account.id)
@@ -103,13 +108,13 @@ async def reset(scope: Scope, token: str, secret_answer: str, password: str) -> 
     return entry
 
 
-async def _check_answer(problems: list[DomainError], scope: Scope, account: Account, answer: str) -> None:
+async def _check_answer(scope: Scope, account: Account, answer: str) -> list[DomainError]:
+    """What is wrong with the answer to the secret question, each try counted by its brake."""
     if not answer.strip():
-        problems.append(Missing("secret_answer"))
-        return
+        return [Missing("secret_answer")]
     key = brakes.key_of("secret answer", str(account.id))
     await entries.admit(scope, key)
-    if await passwords.verify(account.secret_answer_hash, passwords.normalise_answer(answer)):
-        await brakes.release(key)
-    else:
-        problems.append(WrongSecretAnswer("secret_answer"))
+    if not await passwords.verify(account.secret_answer_hash, passwords.normalise_answer(answer)):
+        return [WrongSecretAnswer("secret_answer")]
+    await brakes.release(key)
+    return []

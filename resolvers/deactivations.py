@@ -131,7 +131,7 @@ async def _hand_over_all(
     named = _named(problems, successions, own_seats)
     for structure_id, seat in sorted(own_seats.items()):
         structure = held[structure_id]
-        if not structure.is_active:
+        if not structure.is_active and structure_id not in named:
             continue
         successor, path = named.get(structure_id, (successor_for_all, ("successor_for_all_id",)))
         if successor is None:

@@ -8,6 +8,7 @@ from models import accounts, attachments, brakes, structures
 from models.accounts import Account, AccountState
 from models.attachments import Attachment, AttachmentStatus, Role
 from models.errors import (
+    AlreadyAttached,
     DomainError,
     Invalid,
     Missing,
@@ -23,7 +24,7 @@ from models.events import (
 from models.profiles import email_key
 from models.structures import Structure
 from resolvers import periods
-from resolvers.policy import Right, has, require
+from resolvers.policy import Right, has, may_manage, require
 from resolvers.requests import give_spaces, make_room
 from resolvers.scope import Record, Scope
 from resolvers.targets import entitled, keep, service_names, state_of
@@ -142,6 +143,8 @@ async def _given(scope: Scope, record: Record, gift: Gift, user: Account) -> Att
     if attachment is not None and attachment.status is AttachmentStatus.PENDING:
         before = state_of(attachment)
     else:
+        if attachment is not None and not may_manage(await scope.role_on(gift.structure_id), attachment.role):
+            raise AlreadyAttached("login_email")  # an ended one of a secondary manager isn't another's to replace
         await make_room(scope, record, user.id, gift.structure_id, ("login_email",))
         attachment = Attachment(user=user, structure_id=gift.structure_id, requested_at=scope.now())
     attachment.status, attachment.role = AttachmentStatus.VALIDATED, gift.role

@@ -64,12 +64,17 @@ def may_act(act: DecisionAct, *, role: Role | None, target: Role, own: bool) -> 
             return own and target is Role.PRINCIPAL_MANAGER and has(role, Right.HAND_OVER)
 
 
-def acts_on(status: AttachmentStatus, *, role: Role | None, target: Role, own: bool, ended: bool) -> list[DecisionAct]:
-    """The acts open to the viewer on an attachment of this status; an ended one isn't reactivated but moved."""
+def acts_on(
+    status: AttachmentStatus, *, role: Role | None, target: Role, own: bool, ended: bool, structure_active: bool = True
+) -> list[DecisionAct]:
+    """The acts open to the viewer on an attachment of this status.
+
+    An ended one isn't reactivated but moved, and nobody gets into a structure that has ended.
+    """
+    closed = set() if structure_active else {DecisionAct.VALIDATE, DecisionAct.REACTIVATE}
+    closed |= {DecisionAct.REACTIVATE} if ended else set()
     return [
         act
         for act in DecisionAct
-        if status in ALLOWED_FROM[act]
-        and may_act(act, role=role, target=target, own=own)
-        and not (ended and act is DecisionAct.REACTIVATE)
+        if status in ALLOWED_FROM[act] and act not in closed and may_act(act, role=role, target=target, own=own)
     ]

@@ -82,8 +82,8 @@ async def _check(scope: Scope, account: Account, changes: Mapping[str, Any]) -> 
         checked.contact_email = profiles.email(problems, changes["contact_email"], "contact_email")
     if changes.get("password") is not None:
         change = changes["password"]
-        await _check_current(problems, scope, account, change["current"], "password", "current")
-        await credentials.check_password(problems, account, change["new"], "password", "new")
+        proven = await _check_current(problems, scope, account, change["current"], "password", "current")
+        await credentials.check_password(problems, account, change["new"], "password", "new", proven=proven)
     question = changes.get("secret_question")
     answer = ""
     if question is not None:
@@ -123,17 +123,18 @@ def _plain(problems: list[DomainError], changes: Mapping[str, Any]) -> dict[str,
     return plain
 
 
-async def _check_current(problems: list[DomainError], scope: Scope, account: Account, current: str, *path: str) -> None:
-    """Ask the current password again, behind the same brake as sign-in."""
+async def _check_current(problems: list[DomainError], scope: Scope, account: Account, current: str, *path: str) -> bool:
+    """Whether the current password, asked again behind the same brake as sign-in, is right."""
     if not texts.tidy(current):
         problems.append(Missing(*path))
-        return
+        return False
     key = entries.sign_in_brake(account.login_email)
     await entries.admit(scope, key)
-    if await passwords.verify(account.password_hash, current):
-        await brakes.release(key)
-    else:
+    if not await passwords.verify(account.password_hash, current):
         problems.append(WrongPassword(*path))
+        return False
+    await brakes.release(key)
+    return True
 
 
 async def _must_be_mailable(scope: Scope, account: Account, address: str | None) -> None:
@@ -183,6 +184,7 @@ async def confirm_contact_email(scope: Scope, token: str) -> None:
         account.contact_email, account.pending_contact_email = new, None
         account.fold()
         await account.save()
-        await scope.mail(ContactEmailChanged(new_address=new, at=scope.now()), account, address=old)
+        for address in {old, account.login_email} - {new}:  # whichever of them is still the owner's
+            await scope.mail(ContactEmailChanged(new_address=new, at=scope.now()), account, address=address)
         before, after = {"contact_email": old}, {"contact_email": new}
         await record(ContactEmailConfirmed(subject_id=account.id, before=before, after=after), by=account.id)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from models.accounts import PERSON_MATCHES
+from models.accounts import MATCHES_FOR_VIEWER
 from models.attachments import (
     ATTACHMENTS,
     LIVE_SQL,
@@ -59,7 +59,7 @@ async def of_structures(
 ) -> list[Slice | None]:
     """A page of each structure's attachments, newest first; None where the viewer may not see its users.
 
-    `search` looks in names, contact e-mails and postal addresses.
+    `search` looks in names and, of those whom the viewer still manages, in contact e-mails and postal addresses.
     """
     seen = await seeing(scope, structure_ids)
     slices = await ATTACHMENTS.slices(
@@ -68,7 +68,7 @@ async def of_structures(
         selection=selection,
         page=page,
         order=NEWEST_FIRST,
-        where=[*filter.conditions(), *([PERSON_MATCHES] if search is not None else [])],
+        where=[*filter.conditions(), *([MATCHES_FOR_VIEWER] if search is not None else [])],
         parameters=_bound(scope, words=pattern(search or "")) | filter.parameters(),
     )
     found = dict(zip(seen, slices, strict=True))

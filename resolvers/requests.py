@@ -127,8 +127,11 @@ async def _check(
         with collected(problems):
             services = await entitled(scope, structure.id, set(asked.service_ids), *path, "service_ids")
     if asked.on_behalf:
-        known = asked.on_behalf_of_id in await scope.roles() and asked.on_behalf_of_id != asked.structure_id
-        problems += [] if known else [Invalid(*path, "on_behalf_of_id", rule="own_structure")]
+        behalf = await structures.by_id(asked.on_behalf_of_id) if asked.on_behalf_of_id is not None else None
+        if behalf is None:
+            problems.append(NotFound(*path, "on_behalf_of_id"))
+        elif behalf.id not in await scope.roles() or behalf.id == asked.structure_id:
+            problems.append(Invalid(*path, "on_behalf_of_id", rule="own_structure"))
     refuse_if_any(problems)
     return comment, services
 

@@ -65,7 +65,13 @@ class Attachment(Node):
         return await info.context.load(users.by_ids, self.decided_by_id, selection_of(info))
 
     @made_from(
-        "user_id", "structure_id", "role", "status", "valid_until", description="What the viewer may do with it now."
+        "user_id",
+        "structure_id",
+        "structure_active",
+        "role",
+        "status",
+        "valid_until",
+        description="What the viewer may do with it now.",
     )
     async def viewer_acts(self: Any, info: Info) -> list[DecisionAct]:
         scope = info.context.scope
@@ -75,6 +81,7 @@ class Attachment(Node):
             target=Role(self.role),
             own=self.user_id == scope.signed_in().account_id,
             ended=self.valid_until is not None and self.valid_until < scope.today(),
+            structure_active=self.structure_active,
         )
 
 
@@ -193,7 +200,7 @@ class AttachmentValidationInput:
         default=strawberry.UNSET, description="Another last day; null for no end."
     )
     service_ids: list[strawberry.ID] | None = strawberry.field(
-        default=strawberry.UNSET, description="Fewer services than were asked for."
+        default=strawberry.UNSET, description="Some of the services that were asked for; any, where none was."
     )
 
 

@@ -67,7 +67,7 @@ class Structure(Node):
 
     @made_from(
         "id",
-        description="Its attachments, newest first; null to those who don't manage it.",
+        description="Its attachments, newest first; null but to its managers and support.",
     )
     async def attachments(
         self: Any,
@@ -85,7 +85,10 @@ class Structure(Node):
         )
         return connection_of(found) if found else None
 
-    @made_from("id", description="Who may take over the principal management; null to those who can't hand it over.")
+    @made_from(
+        "id",
+        description="Who may take over the principal management; null but to the holder and support.",
+    )
     async def successor_candidates(
         self: Any,
         info: Info,
@@ -99,7 +102,7 @@ class Structure(Node):
         found = await info.context.load(users.candidates, self.id, page, search, selection_of(info))
         return connection_of(found) if found else None
 
-    @made_from("id", description="What happened on it, newest first; null to those who don't manage it.")
+    @made_from("id", description="What happened on it, newest first; null but to its managers and support.")
     async def history(
         self: Any, info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None
     ) -> Connection[Event] | None:

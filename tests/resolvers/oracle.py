@@ -198,6 +198,8 @@ class World:
             return REFUSED
         waiting = self.tie(person, place)
         if waiting is None or waiting.status != "PENDING" or person is actor:
+            if waiting is not None and waiting.role == SECONDARY and mine != PRINCIPAL:
+                return REFUSED
             if not self._make_room(person, place):
                 return REFUSED
             waiting = Tie(person, place, start)

@@ -229,7 +229,7 @@ async def test_one_address_signs_up_fifty_times_at_once_and_has_one_account(
 
     assert kinds(answers) == {"done": MANY}
     assert await Account.all().count() == 1
-    assert await factories.event_types() == ["AccountSignedUp"]
+    assert (await factories.event_types()).count("AccountSignedUp") == 1
     await invariants.check(clock.now)
 
 

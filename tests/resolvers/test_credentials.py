@@ -198,3 +198,15 @@ async def test_nothing_secret_is_told_by_events_and_mails(scope_of: ScopeOf) -> 
     assert account.password_hash is not None
     hashes = [account.password_hash, factories.PASSWORD_HASH, factories.ANSWER_HASH, sessions.hashed(token)]
     await assert_untold(token, entry.token, NEW, PASSWORD, "demo", *hashes)
+
+
+async def test_reset_link_without_the_answer_does_not_tell_the_last_passwords(scope_of: ScopeOf) -> None:
+    person = await factories.person()
+    await rows.add_former_password(person, factories.LONG_AGO)
+    scope = scope_of()
+    token = await asked(scope, person)
+    for answer, problem in (("", Missing), ("wrong", WrongSecretAnswer)):
+        async with refused((problem, "secret_answer")):
+            await credentials.reset(scope, token, answer, PASSWORD)
+    async with refused((ReusedPassword, "password")):
+        await credentials.reset(scope, token, "demo", PASSWORD)

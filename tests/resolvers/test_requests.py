@@ -129,7 +129,7 @@ async def test_person_is_told_everything_wrong_with_a_request_at_once(db: str, s
         ({"valid_from": date(2027, 1, 1), "valid_until": date(2027, 3, 14)}, (Invalid, "valid_until")),  # past
         ({"service_ids": frozenset({None})}, (ServiceNotEntitled, "service_ids")),
         ({"comment": "a\u202eb"}, (Invalid, "comment")),
-        ({"on_behalf_of_id": 987_654, "on_behalf": True}, (Invalid, "on_behalf_of_id")),
+        ({"on_behalf_of_id": 987_654, "on_behalf": True}, (NotFound, "on_behalf_of_id")),
         ({"structure_id": 987_654}, (NotFound, "structure_id")),
         ({"structure_id": None}, (NotFound, "structure_id")),
     ],

@@ -125,7 +125,8 @@ async def test_strangers_signing_up_one_address_at_once_make_one_account(scope_o
     ended = await outcomes([sign_up(scope_of(), login_email=spelling) for spelling in spellings])
     assert ended == [None] * 21
     assert await Account.all().count() == 1
-    assert await factories.event_types() == ["AccountSignedUp"]
+    signed_up, *repeated = await factories.event_types()
+    assert (signed_up, set(repeated) <= {"ActivationResent"}) == ("AccountSignedUp", True)
     assert await OneTimeToken.all().count() == 1
 
 

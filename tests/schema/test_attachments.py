@@ -111,7 +111,7 @@ async def test_requests_are_answered_one_by_one_with_the_new_ids(house: House, a
             error("INVALID", "requests", "1", "validUntil"),
             error("TOO_LONG", "requests", "1", "comment"),
             error("SERVICE_NOT_ENTITLED", "requests", "1", "serviceIds"),
-            error("INVALID", "requests", "1", "onBehalfOfId"),
+            error("NOT_FOUND", "requests", "1", "onBehalfOfId"),
         ],
     }
     assert payload["results"][2]["errors"] == [error("NOT_FOUND", "requests", "2", "structureId")]
