@@ -78,7 +78,7 @@ class Acts:
 
     async def _leave(self) -> None:
         """End the session that came with the act: a page sets no cookie, so nobody would ever use it."""
-        await sessions.sign_out(self.scope)
+        await sessions.discard(self.scope)
 
 
 def factory(authentication: Authentication) -> Callable[[Request], AbstractAsyncContextManager[AccountActs]]:

@@ -80,6 +80,10 @@ class SignedIn(Fact):
     """The person opened a session."""
 
 
+class SignedOut(Fact):
+    """The person ended the session they were in."""
+
+
 class SessionsRevoked(Fact):
     """The person ended sessions."""
 

@@ -79,6 +79,11 @@ async def by_id(structure_id: int) -> Structure | None:
     return await Structure.get_or_none(id=structure_id)
 
 
+async def existing(structure_ids: set[int]) -> set[int]:
+    """Those of the ids that are structures'."""
+    return {row.id for row in await STRUCTURES.read(["id"], ["s.id IN :ids"], {"ids": sorted(structure_ids)})}
+
+
 async def lock(structure_id: int) -> Structure | None:
     """The structure, held until the transaction ends: every act on its attachments takes this lock first."""
     return await Structure.filter(id=structure_id).select_for_update(no_key=True).get_or_none()

@@ -20,10 +20,17 @@ _SPACES |= {ord(space): " " for space in "\u200a\u202f\u205f\u3000"}
 def is_visible(text: str, *, multiline: bool = False) -> bool:
     """Whether every character is one that people see; line feeds and tabs count as such in a multi-line text."""
     return not any(
-        unicodedata.category(character) in _HIDDEN_CATEGORIES or character in _HIDDEN_CHARACTERS
+        unicodedata.category(character) in _HIDDEN_CATEGORIES
+        or character in _HIDDEN_CHARACTERS
+        or _is_noncharacter(ord(character))
         for character in text
         if not (multiline and character in "\n\t")
     )
+
+
+def _is_noncharacter(code: int) -> bool:
+    """Is this one of the 66 code points that Unicode promises never to make characters of?"""
+    return code & 0xFFFE == 0xFFFE or 0xFDD0 <= code <= 0xFDEF
 
 
 def tidy(text: str) -> str:

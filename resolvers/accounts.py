@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from mailer import outbox
+from mailer.messages import AccountReactivated as AccountReactivatedMail
 from mailer.messages import AccountReopened as AccountReopenedMail
 from mailer.messages import AccountSuspended as AccountSuspendedMail
 from mailer.messages import AddressAlreadyKnown, LinkToken
@@ -127,10 +128,9 @@ async def activate(scope: Scope, *, token: str, password: str, secret_question: 
         InvalidToken, ExpiredToken: when the link isn't good.
         DomainError: all that is wrong with the three others at once; the link stays good.
     """
-    account = await links.inspect(scope, Purpose.ACTIVATION, token)
-    chosen = await credentials.prepared(account, password, secret_question, secret_answer)
+    chosen = await credentials.chosen(scope, Purpose.ACTIVATION, token, password, secret_question, secret_answer)
     async with scope.transaction() as record:
-        account = await accounts.lock(account.id)
+        account = await accounts.lock(chosen.account_id)
         await tokens.use(token, Purpose.ACTIVATION, scope.now())
         account.activate(scope.now())
         await chosen.apply(account, scope)
@@ -156,8 +156,7 @@ async def reopen(scope: Scope, user_id: int, reason: str) -> None:
         before = account.state_at(scope.now())
         account.reopen(scope.now())
         await account.save()
-        if account.state is AccountState.DEACTIVATED:
-            await _mail_way_back(scope, account)
+        await _mail_way_back(scope, account)
         await record(
             AccountReopened(
                 subject_id=account.id, before={"state": before}, after={"state": account.state, "reason": reason}
@@ -196,6 +195,13 @@ async def end_access(scope: Scope, account: Account) -> None:
 
 
 async def _mail_way_back(scope: Scope, account: Account) -> None:
+    """Tell the owner of a reopened account, with the link by which they come in where one is needed."""
+    if account.state is AccountState.ACTIVE:
+        await scope.mail(AccountReactivatedMail(at=scope.now()), account, address=account.login_email)
+        return
+    if account.state is AccountState.PENDING_ACTIVATION:
+        await links.send(scope, account, Purpose.ACTIVATION)
+        return
     token = scope.office.token()
     issued = await tokens.issue(account, Purpose.REACTIVATION, token, scope.now())
     until = account.reactivable_until or issued.expires_at

@@ -8,12 +8,13 @@ from mailer.messages import AttachmentDeactivated as DeactivatedMail
 from mailer.messages import AttachmentReactivated as ReactivatedMail
 from mailer.messages import AttachmentRemoved as RemovedMail
 from mailer.messages import AttachmentUpdated as UpdatedMail
-from models import attachments, subscriptions, texts
+from models import accounts, attachments, structures, subscriptions, texts
 from models.attachments import Attachment, AttachmentStatus, DecisionAct, Role
 from models.errors import (
     DomainError,
     Forbidden,
     Invalid,
+    NotFound,
     StructureInactive,
     SuccessorRequired,
     TransitionNotAllowed,
@@ -102,8 +103,10 @@ async def remove(scope: Scope, ids: Sequence[int | None], successors: dict[int, 
 
     Raises:
         TooMany: for more than 100; then nothing is done.
+        NotFound: when a succession names a structure or a person that doesn't exist; likewise.
     """
     actor = scope.signed_in()
+    await _must_exist(successors)
 
     async def act(id: int | None, path: tuple[str, ...]) -> int:
         async with scope.transaction() as record:
@@ -122,6 +125,16 @@ async def remove(scope: Scope, ids: Sequence[int | None], successors: dict[int, 
         return attachment.id
 
     return await each(ids, "ids", act)
+
+
+async def _must_exist(successors: dict[int, tuple[int, int]]) -> None:
+    places = await structures.existing(set(successors))
+    people = await accounts.existing_among({successor for successor, _ in successors.values()})
+    problems: list[DomainError] = []
+    for structure_id, (successor_id, place) in successors.items():
+        problems += [] if structure_id in places else [NotFound("successions", str(place), "structure_id")]
+        problems += [] if successor_id in people else [NotFound("successions", str(place), "successor_id")]
+    refuse_if_any(problems)
 
 
 async def _leave_seat(
@@ -148,14 +161,17 @@ async def update(scope: Scope, id: int | None, change: Change) -> int:
 
     Raises:
         NotFound, Forbidden, TransitionNotAllowed: when the actor can't change it.
+        StructureInactive: when it would bring an ended one back to a structure that has ended.
         Invalid, ServiceNotEntitled: all that is wrong with dates and services at once.
     """
     async with scope.transaction() as record:
         attachment, structure = await locked(scope, id, "id")
         await _must_update(scope, attachment, change)
         services = await attachments.service_ids_of(attachment.id)
-        before = state_of(attachment)
+        before, was_over = state_of(attachment), attachment.is_ended(scope.today())
         chosen = await _changed(scope, attachment, change, services)
+        if was_over and not attachment.is_ended(scope.today()) and not structure.is_active:
+            raise StructureInactive("id")
         if state_of(attachment) == before and chosen == services:
             return attachment.id
         await attachments.set_services(attachment, chosen)

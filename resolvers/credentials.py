@@ -16,8 +16,9 @@ from resolvers.sessions import Entry
 
 @dataclass(frozen=True)
 class Credentials:
-    """A password and a secret question, checked and hashed: ready to be stored."""
+    """A password and a secret question, checked and hashed: ready to be stored for the account they were chosen for."""
 
+    account_id: int
     password_hash: str
     question: str
     answer_hash: str
@@ -28,18 +29,20 @@ class Credentials:
         await store_password(account, self.password_hash, scope)
 
 
-async def prepared(account: Account, password: str, question: str, answer: str) -> Credentials:
-    """The three, checked together and hashed, before any transaction: hashing is slow on purpose.
+async def chosen(scope: Scope, purpose: Purpose, token: str, password: str, question: str, answer: str) -> Credentials:
+    """What the holder of a mailed link chose, checked and hashed, before any transaction: hashing is slow on purpose.
 
     Raises:
-        DomainError: all that is wrong with them at once.
+        InvalidToken, ExpiredToken, ReactivationExpired: when the link isn't good.
+        DomainError: all that is wrong with the three others at once.
     """
+    account = await links.inspect(scope, purpose, token)
     problems: list[DomainError] = []
     await check_password(problems, account, password, "password")
     question = profiles.secret_question(problems, question, "secret_question")
     answer = profiles.secret_answer(problems, answer, "secret_answer")
-    refuse_if_any(problems)
-    return Credentials(await passwords.hash(password), question, await passwords.hash(answer))
+    await _refuse_if_any(problems, scope, purpose, token)
+    return Credentials(account.id, await passwords.hash(password), question, await passwords.hash(answer))
 
 
 async def check_password(
@@ -93,7 +96,7 @@ async def reset(scope: Scope, token: str, secret_answer: str, password: str) -> 
     problems: list[DomainError] = []
     answer_problems = await _check_answer(scope, account, secret_answer)
     await check_password(problems, account, password, "password", proven=not answer_problems)
-    refuse_if_any(problems + answer_problems)
+    await _refuse_if_any(problems + answer_problems, scope, Purpose.PASSWORD_RESET, token)
     password_hash = await passwords.hash(password)
     async with scope.transaction() as record:
         account = await accounts.lock(account.id)
@@ -106,6 +109,13 @@ async def reset(scope: Scope, token: str, secret_answer: str, password: str) -> 
         await record(PasswordReset(subject_id=account.id), by=account.id)
     await brakes.release(entries.sign_in_brake(account.login_email))
     return entry
+
+
+async def _refuse_if_any(problems: list[DomainError], scope: Scope, purpose: Purpose, token: str) -> None:
+    """Refuse for these problems, or for the link alone if it was used meanwhile, maybe to set this very password."""
+    if problems:
+        await links.inspect(scope, purpose, token)
+        refuse_if_any(problems)
 
 
 async def _check_answer(scope: Scope, account: Account, answer: str) -> list[DomainError]:

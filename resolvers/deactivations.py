@@ -209,10 +209,9 @@ async def reactivate(scope: Scope, *, token: str, password: str, secret_question
         ReactivationExpired: when the 60 days passed meanwhile.
         DomainError: all that is wrong with the three others at once; the link stays good.
     """
-    account = await links.inspect(scope, Purpose.REACTIVATION, token)
-    chosen = await credentials.prepared(account, password, secret_question, secret_answer)
+    chosen = await credentials.chosen(scope, Purpose.REACTIVATION, token, password, secret_question, secret_answer)
     async with scope.transaction() as record:
-        account = await accounts.lock(account.id)
+        account = await accounts.lock(chosen.account_id)
         await tokens.use(token, Purpose.REACTIVATION, scope.now())
         if account.state_at(scope.now()) is AccountState.CLOSED:
             raise ReactivationExpired("token")

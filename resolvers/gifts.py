@@ -72,7 +72,7 @@ async def give(scope: Scope, gift: Gift) -> int:
         if user.state not in ATTACHABLE:
             raise NotFound("login_email")
         services = await _check_gift(scope, gift, locked_structure)
-        attachment = await _given(scope, record, gift, user)
+        attachment = await _given(scope, record, gift, user, services)
         await attachments.set_services(attachment, services)
         await give_spaces(scope, attachment)
         message = AttachedMail(
@@ -135,13 +135,13 @@ async def _check_gift(scope: Scope, gift: Gift, structure: Structure) -> set[int
     return services
 
 
-async def _given(scope: Scope, record: Record, gift: Gift, user: Account) -> Attachment:
+async def _given(scope: Scope, record: Record, gift: Gift, user: Account, services: set[int]) -> Attachment:
     """The new attachment, or the person's own pending request decided by it."""
     assert gift.structure_id is not None  # found before
     attachment = await attachments.lock_live(user.id, gift.structure_id)
     before: dict[str, object] = {}
     if attachment is not None and attachment.status is AttachmentStatus.PENDING:
-        before = state_of(attachment)
+        before = state_of(attachment) | {"services": sorted(await attachments.service_ids_of(attachment.id))}
     else:
         if attachment is not None and not may_manage(await scope.role_on(gift.structure_id), attachment.role):
             raise AlreadyAttached("login_email")  # an ended one of a secondary manager isn't another's to replace
@@ -150,5 +150,5 @@ async def _given(scope: Scope, record: Record, gift: Gift, user: Account) -> Att
     attachment.status, attachment.role = AttachmentStatus.VALIDATED, gift.role
     attachment.valid_from, attachment.valid_until = gift.valid_from, gift.valid_until
     attachment.decided_by_id, attachment.decided_at = scope.signed_in().account_id, scope.now()
-    await keep(record, AttachmentGiven, attachment, before)
+    await keep(record, AttachmentGiven, attachment, before, services=sorted(services))
     return attachment

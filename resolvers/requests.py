@@ -100,7 +100,7 @@ async def _request_one(scope: Scope, asked: NewRequest, path: tuple[str, ...]) -
             comment=comment,
             requested_at=scope.now(),
         )
-        await keep(record, AttachmentRequested, attachment, {})
+        await keep(record, AttachmentRequested, attachment, {}, services=sorted(services))
         await attachments.set_services(attachment, services)
         message = await _announcement(attachment, structure, requester)
         for manager in people.values():
@@ -188,7 +188,7 @@ async def _validate_one(scope: Scope, given: Validation, path: tuple[str, ...]) 
     async with scope.transaction() as record:
         attachment, structure = await locked(scope, given.id, *path, "id")
         await _must_decide(scope, attachment, DecisionAct.VALIDATE, (*path, "id"))
-        before = state_of(attachment)
+        before = state_of(attachment) | {"services": sorted(await attachments.service_ids_of(attachment.id))}
         attachment.validate(scope.signed_in().account_id, scope.now())
         if not structure.is_active:
             raise StructureInactive(*path, "id")
@@ -196,7 +196,8 @@ async def _validate_one(scope: Scope, given: Validation, path: tuple[str, ...]) 
         user = await accounts.lock(attachment.user_id)
         if user.state not in {AccountState.ACTIVE, AccountState.PENDING_ACTIVATION}:
             raise Conflict(*path, "id")
-        await keep(record, AttachmentValidated, attachment, before)
+        services = await attachments.service_ids_of(attachment.id)
+        await keep(record, AttachmentValidated, attachment, before, services=sorted(services))
         await give_spaces(scope, attachment)
         message = ValidatedMail(
             structure=structure.name,

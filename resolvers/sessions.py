@@ -18,7 +18,7 @@ from models.errors import (
     WrongCredentials,
     refuse_if_any,
 )
-from models.events import SessionsRevoked, SignedIn
+from models.events import SessionsRevoked, SignedIn, SignedOut
 from models.profiles import email_key
 from models.reading import Row, Selection
 from models.sessions import LIVE, NEWEST_FIRST, SESSIONS
@@ -93,6 +93,15 @@ async def open_for(scope: Scope, account: Account) -> Entry:
 
 async def sign_out(scope: Scope) -> None:
     """End the present session; without one there is nothing to end."""
+    if scope.actor is not None:
+        async with scope.transaction() as record:
+            if await sessions.end(scope.actor.account_id, only={scope.actor.session_id}):
+                await record(SignedOut(subject_id=scope.actor.account_id))
+        scope.actor = None
+
+
+async def discard(scope: Scope) -> None:
+    """End a session just opened whose token nobody was given: it was never used, so the history doesn't tell of it."""
     if scope.actor is not None:
         async with scope.transaction():
             await sessions.end(scope.actor.account_id, only={scope.actor.session_id})

@@ -9,6 +9,7 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     "ActivationResent": ("Lien d'activation renvoyé.", "Activation link sent again."),
     "AccountActivated": ("Compte activé.", "Account activated."),
     "SignedIn": ("Connexion.", "Signed in."),
+    "SignedOut": ("Déconnexion.", "Signed out."),
     "SessionsRevoked": ("Sessions fermées.", "Sessions ended."),
     "PasswordResetRequested": ("Lien de nouveau mot de passe demandé.", "Password reset link asked for."),
     "PasswordReset": ("Nouveau mot de passe choisi par un lien.", "New password chosen by a link."),

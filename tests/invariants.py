@@ -29,14 +29,14 @@ LAST_WORDS = {
 }
 # Which facts each mail may tell; the two that answer a repeated sign-up tell none.
 TOLD_BY = {
-    "account_activation": {"AccountSignedUp", "ActivationResent"},
+    "account_activation": {"AccountSignedUp", "ActivationResent", "AccountReopened"},
     "password_reset": {"PasswordResetRequested"},
     "password_changed": {"PasswordReset", "PasswordChanged"},
     "contact_email_confirmation": {"ContactEmailChangeRequested"},
     "contact_email_changed": {"ContactEmailConfirmed"},
     "account_deactivated": {"AccountDeactivated"},
     "reactivation_link": {"ReactivationRequested"},
-    "account_reactivated": {"AccountReactivated"},
+    "account_reactivated": {"AccountReactivated", "AccountReopened"},
     "account_reopened": {"AccountReopened"},
     "account_suspended": {"AccountSuspended"},
     "attachment_requested": {"AttachmentRequested"},

@@ -7,7 +7,21 @@ from hypothesis import strategies as st
 from models import texts
 from models.errors import DomainError
 
-HIDDEN = ["\x00", "\x1b", "\x7f", "\u200b", "\u200e", "\u202e", "\u2028", "\ufeff", "\u00ad", "\ud800", "\u3164"]
+HIDDEN = [
+    "\x00",
+    "\x1b",
+    "\x7f",
+    "\u200b",
+    "\u200e",
+    "\u202e",
+    "\u2028",
+    "\ufeff",
+    "\u00ad",
+    "\ud800",
+    "\u3164",
+    "\ufffe",
+    "\ufdd0",
+]
 
 
 @pytest.mark.parametrize("character", HIDDEN)

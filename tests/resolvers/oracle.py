@@ -220,6 +220,9 @@ class World:
             return REFUSED
         if (new_start, new_end) == (tie.start, tie.end):
             return UNCHANGED
+        was_over = tie.end is not None and tie.end < self.today
+        if not tie.place.active and was_over and (new_end is None or new_end >= self.today):
+            return REFUSED
         tie.start, tie.end = new_start, new_end
         return self._told("attachment_updated", tie)
 
@@ -330,7 +333,7 @@ class World:
         seats = [t for t in self.ties if t.person is actor and t.role == PRINCIPAL and t.status == "VALIDATED"]
         if any(place not in [seat.place for seat in seats] for place in each):
             return REFUSED
-        handing = [(seat, each.get(seat.place, for_all)) for seat in seats if seat.place.active]
+        handing = [(seat, each.get(seat.place, for_all)) for seat in seats if seat.place.active or seat.place in each]
         if any(to is actor or not self.eligible(to, seat.place) for seat, to in handing):
             return REFUSED
         told = [mail for seat, to in handing if to is not None for mail in self._handed_over(seat, to)]
@@ -367,7 +370,7 @@ class World:
             return REFUSED
         if person.state == "SUSPENDED" and person.left_at is None:
             person.state = "ACTIVE" if person.password else "PENDING_ACTIVATION"
-            return []
+            return [("account_reactivated" if person.password else "account_activation", person.login)]
         person.state, person.left_at = "DEACTIVATED", self.now
         return [("account_reopened", person.login)]
 

@@ -84,6 +84,7 @@ async def test_person_signs_out_of_this_session_only(doors: Doors) -> None:
     assert await doors.actor(other) is not None
     assert await Session.all().count() == 1
     await entries.sign_out(scope)
+    assert (await factories.event_types()).count("SignedOut") == 1
 
 
 async def test_person_ends_all_other_sessions(doors: Doors) -> None:

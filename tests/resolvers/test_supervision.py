@@ -137,16 +137,20 @@ async def test_support_reopens_a_closed_account_and_its_person_comes_back_by_the
 
 
 @pytest.mark.parametrize(
-    ("password_hash", "state"),
-    [(factories.PASSWORD_HASH, AccountState.ACTIVE), (None, AccountState.PENDING_ACTIVATION)],
+    ("password_hash", "state", "mail"),
+    [
+        (factories.PASSWORD_HASH, AccountState.ACTIVE, "account_reactivated"),
+        (None, AccountState.PENDING_ACTIVATION, "account_activation"),
+    ],
+    ids=["active", "pending"],
 )
-async def test_support_reopens_a_suspended_account(
-    support: Scope, password_hash: str | None, state: AccountState
+async def test_support_reopens_a_suspended_account_whose_owner_is_told(
+    support: Scope, password_hash: str | None, state: AccountState, mail: str
 ) -> None:
     person = await factories.person(state=AccountState.SUSPENDED, password_hash=password_hash)
     await accounts.reopen(support, person.id, "Cleared up")
     assert (await Account.get(id=person.id)).state is state
-    assert await factories.mails() == []
+    assert await factories.mails() == [(mail, person.login_email)]
     assert (await Event.get()).after == {"state": state, "reason": "Cleared up"}
 
 

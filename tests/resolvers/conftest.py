@@ -1,0 +1,12 @@
+"""Fixtures of the operations' tests."""
+
+import pytest
+
+from tests.resolvers import houses
+from tests.resolvers.houses import House
+
+
+@pytest.fixture
+async def house(db: str) -> House:
+    """A structure with one person of each role."""
+    return await houses.build()
