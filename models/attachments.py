@@ -91,6 +91,9 @@ class Attachment(Model):
         "models.Account", on_delete=fields.RESTRICT, null=True, related_name="decided_attachments"
     )
     decided_by_id: int | None
+    escalated_at = fields.DatetimeField(null=True)
+    role_since = fields.DatetimeField(null=True)
+    absence_told_at = fields.DatetimeField(null=True)
 
     class Meta:
         table = "attachments"

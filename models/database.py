@@ -31,6 +31,10 @@ TABLES = (
     "models.spaces",
     "models.attachments",
     "models.subscriptions",
+    "models.occasions",
+    "models.offers",
+    "models.keys",
+    "models.activities",
     "models.events",
     "models.outbox",
 )

@@ -8,9 +8,11 @@ from tortoise import fields
 from tortoise.models import Model
 
 from models.accounts import Account
+from models.activities import Activity
 from models.attachments import Attachment
 from models.reading import Column, Order, Source, document, moment
 from models.structures import Structure
+from models.subscriptions import SpaceSubscription
 
 
 class Event(Model):
@@ -31,6 +33,12 @@ class Event(Model):
     attachment: fields.ForeignKeyNullableRelation[Attachment] = fields.ForeignKeyField(
         "models.Attachment", on_delete=fields.RESTRICT, null=True, related_name="events"
     )
+    subscription: fields.ForeignKeyNullableRelation[SpaceSubscription] = fields.ForeignKeyField(
+        "models.SpaceSubscription", on_delete=fields.RESTRICT, null=True, related_name="events"
+    )
+    activity: fields.ForeignKeyNullableRelation[Activity] = fields.ForeignKeyField(
+        "models.Activity", on_delete=fields.RESTRICT, null=True, related_name="events"
+    )
     before: fields.JSONField[dict[str, Any]] = fields.JSONField()
     after: fields.JSONField[dict[str, Any]] = fields.JSONField()
 
@@ -45,6 +53,8 @@ class Fact:
     subject_id: int | None = None
     structure_id: int | None = None
     attachment_id: int | None = None
+    subscription_id: int | None = None
+    activity_id: int | None = None
     before: dict[str, Any] = field(default_factory=dict)
     after: dict[str, Any] = field(default_factory=dict)
 
@@ -58,6 +68,8 @@ async def append(fact: Fact, *, actor_id: int | None, at: datetime) -> None:
         subject_id=fact.subject_id,
         structure_id=fact.structure_id,
         attachment_id=fact.attachment_id,
+        subscription_id=fact.subscription_id,
+        activity_id=fact.activity_id,
         before=fact.before,
         after=fact.after,
     )

@@ -8,6 +8,7 @@ from tortoise.models import Model
 
 from models import spaces
 from models.accounts import Account
+from models.services import Service
 from models.spaces import SpaceCode
 from models.structures import Structure
 
@@ -34,8 +35,10 @@ LIVE = (SpaceSubscriptionStatus.PENDING, SpaceSubscriptionStatus.VALIDATED)
 class SpaceSubscription(Model):
     """One person's subscription to one space of one structure; at most one live row for the three."""
 
-    id = fields.BigIntField(primary_key=True)
-    user: fields.ForeignKeyRelation[Account] = fields.ForeignKeyField("models.Account", on_delete=fields.RESTRICT)
+    id: int = fields.BigIntField(primary_key=True)
+    user: fields.ForeignKeyRelation[Account] = fields.ForeignKeyField(
+        "models.Account", on_delete=fields.RESTRICT, related_name="subscriptions"
+    )
     user_id: int
     structure: fields.ForeignKeyRelation[Structure] = fields.ForeignKeyField(
         "models.Structure", on_delete=fields.RESTRICT
@@ -45,11 +48,33 @@ class SpaceSubscription(Model):
     mode = fields.CharEnumField(SubscriptionMode, max_length=5, default=SubscriptionMode.WRITE)
     status = fields.CharEnumField(SpaceSubscriptionStatus, max_length=10)
     effective_from = fields.DateField()
+    comment = fields.CharField(max_length=255, null=True)
+    refusal_reason = fields.CharField(max_length=255, null=True)
     requested_at = fields.DatetimeField()
+    decided_at = fields.DatetimeField(null=True)
+    decided_by: fields.ForeignKeyNullableRelation[Account] = fields.ForeignKeyField(
+        "models.Account", on_delete=fields.RESTRICT, null=True, related_name="decided_subscriptions"
+    )
+    decided_by_id: int | None
     ended_at = fields.DatetimeField(null=True)
 
     class Meta:
         table = "space_subscriptions"
+
+
+class SubscriptionService(Model):
+    """A service that a subscription is for; one without any follows the attachment's."""
+
+    id: int = fields.BigIntField(primary_key=True)
+    subscription: fields.ForeignKeyRelation[SpaceSubscription] = fields.ForeignKeyField(
+        "models.SpaceSubscription", on_delete=fields.CASCADE
+    )
+    subscription_id: int
+    service: fields.ForeignKeyRelation[Service] = fields.ForeignKeyField("models.Service", on_delete=fields.RESTRICT)
+    service_id: int
+
+    class Meta:
+        table = "subscription_services"
 
 
 async def give(

@@ -157,17 +157,6 @@ def results_of(info: Info, sent: list[strawberry.ID | None], outcomes: list[Outc
     )
 
 
-def number(global_id: strawberry.ID | None, type_name: str) -> int | None:
-    """The row's number, or None for an id that can't be one: bulk acts refuse it in its place."""
-    parsed = ids.parse(global_id) if global_id is not None else None
-    return parsed[1] if parsed is not None and parsed[0] == type_name else None
-
-
-def numbers(global_ids: list[strawberry.ID] | None, type_name: str) -> frozenset[int | None]:
-    """The numbers of a set of ids, None among them where one can't be of the type."""
-    return frozenset(number(id, type_name) for id in global_ids or [])
-
-
 # ------------------------------------------------------------------ inputs
 @strawberry.input(description="One structure that the person asks to be attached to.")
 class AttachmentRequestInput:
@@ -241,12 +230,12 @@ def _sent(value: Any) -> Any:
 
 def _request(given: AttachmentRequestInput) -> NewRequest:
     return NewRequest(
-        structure_id=number(given.structure_id, "Structure"),
+        structure_id=ids.number(given.structure_id, "Structure"),
         valid_from=given.valid_from,
         valid_until=given.valid_until,
-        service_ids=numbers(given.service_ids, "Service"),
+        service_ids=ids.numbers(given.service_ids, "Service"),
         comment=given.comment,
-        on_behalf_of_id=number(given.on_behalf_of_id, "Structure"),
+        on_behalf_of_id=ids.number(given.on_behalf_of_id, "Structure"),
         on_behalf=given.on_behalf_of_id is not None,
         confirm_public=bool(given.confirm_public_structure),
     )
@@ -255,11 +244,11 @@ def _request(given: AttachmentRequestInput) -> NewRequest:
 def _validation(given: AttachmentValidationInput) -> Validation:
     services = _sent(given.service_ids)
     return Validation(
-        id=number(given.id, "Attachment"),
+        id=ids.number(given.id, "Attachment"),
         valid_from=_sent(given.valid_from),
         valid_until=_sent(given.valid_until),
         end_given=given.valid_until is not strawberry.UNSET,
-        service_ids=numbers(services, "Service") if services is not None else None,
+        service_ids=ids.numbers(services, "Service") if services is not None else None,
     )
 
 
@@ -309,12 +298,12 @@ class AttachmentMutation:
     @mutation("Attach somebody who has an account, on a manager's initiative.")
     async def attach_user(self, info: Info, input: AttachUserInput) -> AttachmentPayload:
         gift = Gift(
-            structure_id=number(input.structure_id, "Structure"),
+            structure_id=ids.number(input.structure_id, "Structure"),
             login_email=input.login_email,
             role=input.role or Role.SIMPLE_USER,
             valid_from=input.valid_from,
             valid_until=input.valid_until,
-            service_ids=numbers(input.service_ids, "Service"),
+            service_ids=ids.numbers(input.service_ids, "Service"),
         )
         return AttachmentPayload(attachment_id=await gifts.give(info.context.scope, gift))
 
@@ -325,9 +314,9 @@ class AttachmentMutation:
             valid_from=_sent(input.valid_from),
             valid_until=_sent(input.valid_until),
             end_given=input.valid_until is not strawberry.UNSET,
-            service_ids=numbers(services, "Service") if services is not None else None,
+            service_ids=ids.numbers(services, "Service") if services is not None else None,
         )
-        id = await attachments.update(info.context.scope, number(input.id, "Attachment"), change)
+        id = await attachments.update(info.context.scope, ids.number(input.id, "Attachment"), change)
         return AttachmentPayload(attachment_id=id)
 
     @mutation("Name or dismiss a secondary manager; by the principal one only.")
@@ -340,13 +329,13 @@ class AttachmentMutation:
 
 
 def _attachments(global_ids: list[strawberry.ID]) -> list[int | None]:
-    return [number(id, "Attachment") for id in global_ids]
+    return [ids.number(id, "Attachment") for id in global_ids]
 
 
 def _successors(given: list[SuccessionInput]) -> dict[int, tuple[int, int]]:
     found: dict[int, tuple[int, int]] = {}
     for place, item in enumerate(given):
-        structure, successor = number(item.structure_id, "Structure"), number(item.successor_id, "User")
+        structure, successor = ids.number(item.structure_id, "Structure"), ids.number(item.successor_id, "User")
         if structure is None or successor is None:
             raise NotFound("successions", str(place), "structure_id" if structure is None else "successor_id")
         if structure in found:

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import re
+from collections.abc import Iterable
 
 from models.errors import NotFound
 
@@ -33,3 +34,14 @@ def decode(global_id: str, type_name: str, *path: str) -> int:
     if found is None or found[0] != type_name:
         raise NotFound(*path)
     return found[1]
+
+
+def number(global_id: str | None, type_name: str) -> int | None:
+    """The row's number, or None for an id that can't be one: bulk acts refuse it in its place."""
+    parsed = parse(global_id) if global_id is not None else None
+    return parsed[1] if parsed is not None and parsed[0] == type_name else None
+
+
+def numbers(global_ids: Iterable[str] | None, type_name: str) -> frozenset[int | None]:
+    """The numbers of a set of ids, None among them where one can't be of the type."""
+    return frozenset(number(id, type_name) for id in global_ids or [])
