@@ -14,12 +14,13 @@ from models.profiles import Language, email_key
 from models.reading import Selection
 from models.spaces import SpaceCode
 from resolvers import accounts as entries
-from resolvers import gifts, operators, requests, services, sessions, structures
+from resolvers import gifts, operators, requests, services, sessions, structures, subscriptions
 from resolvers.gifts import Gift
 from resolvers.requests import NewRequest
 from resolvers.scope import Office, Scope
 from resolvers.services import Particulars as ServiceParticulars
 from resolvers.structures import Particulars
+from resolvers.terms import Terms
 
 PASSWORD = "Demonstration-2026!"  # noqa: S105 - known to everyone on purpose, and served to this machine alone
 QUESTION, ANSWER = "Quel mot ouvre la démonstration ?", "demo"
@@ -30,7 +31,7 @@ SUPPORT, NADIA = "support@demo.example", "nadia@demo.example"
 PEOPLE = {
     CLAIRE: ("Claire", "Delmas", "principal manager of two structures"),
     SAMIR: ("Samir", "Benali", "secondary manager of one of them"),
-    LEA: ("Léa", "Marchand", "simple user, with a request that waits"),
+    LEA: ("Léa", "Marchand", "simple user, with two requests that wait"),
     SUPPORT: ("Sylvie", "Assistance", "support"),
     NADIA: ("Nadia", "Roussel", "principal manager of a public structure"),
 }
@@ -78,6 +79,8 @@ async def prepare(office: Office) -> None:
             await services.save(claire, workshop, None, given)
         await gifts.give(claire, Gift(workshop, SAMIR, Role.SECONDARY_MANAGER, SINCE))
         await gifts.give(claire, Gift(workshop, LEA, Role.SIMPLE_USER, SINCE))
+        space = Terms(workshop, SpaceCode.WORKS_INVOICES, claire.today(), comment="Je suis les chantiers.")
+        await subscriptions.request(_as(office, people[LEA]), [space])
     if not await _is_there(claire, TOWN):
         town = await structures.register_public(support, TOWN, people[NADIA].id)
         for given in TOWN_SERVICES:
@@ -118,7 +121,7 @@ async def _person(office: Office, email: str) -> Account:
     )
     link = issued[-1]
     entry = await entries.activate(scope, token=link, password=PASSWORD, secret_question=QUESTION, secret_answer=ANSWER)
-    await sessions.sign_out(scope)
+    await sessions.discard(scope)
     await outbox.withdraw(entry.account_id)  # the activation mail: its link has been used
     return await accounts.existing(entry.account_id)
 

@@ -7,6 +7,8 @@ from enum import StrEnum
 from typing import ClassVar
 
 from models.attachments import Role
+from models.spaces import SpaceCode
+from models.subscriptions import SubscriptionMode
 
 
 @dataclass(frozen=True)
@@ -233,6 +235,52 @@ class PrincipalManagerAppointed(Message):
     reader: Reader
 
 
+# ------------------------------------------------------------------ space subscriptions
+@dataclass(frozen=True, kw_only=True)
+class SpaceSubscriptionRequested(Message):
+    """To the managers: somebody asks for a space."""
+
+    structure: str
+    requester: str
+    space: SpaceCode
+    mode: SubscriptionMode
+    effective_from: date
+    services: tuple[str, ...] = ()
+    comment: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpaceSubscriptionValidated(Message):
+    """To the subscriber: a manager accepted the request, or gave the space unasked (`given`)."""
+
+    structure: str
+    by: str
+    space: SpaceCode
+    mode: SubscriptionMode
+    effective_from: date
+    services: tuple[str, ...] = ()
+    given: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpaceSubscriptionRefused(Message):
+    """To the requester, with the manager's reason."""
+
+    structure: str
+    by: str
+    space: SpaceCode
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpaceSubscriptionRemoved(Message):
+    """To the subscriber whose space a manager withdrew."""
+
+    structure: str
+    by: str
+    space: SpaceCode
+
+
 # ------------------------------------------------------------------ structures
 @dataclass(frozen=True, kw_only=True)
 class StructureRegistered(Message):
@@ -278,6 +326,10 @@ _EVERY: tuple[type[Message], ...] = (
     RoleChanged,
     PrincipalManagerTransferred,
     PrincipalManagerAppointed,
+    SpaceSubscriptionRequested,
+    SpaceSubscriptionValidated,
+    SpaceSubscriptionRefused,
+    SpaceSubscriptionRemoved,
     StructureRegistered,
     StructureEnded,
 )

@@ -8,6 +8,8 @@ from typing import Any, get_args, get_type_hints
 from mailer.messages import MESSAGES, LinkToken, Message, Reader
 from mailer.seals import Sealer
 from models.attachments import Role
+from models.spaces import SpaceCode
+from models.subscriptions import SubscriptionMode
 
 
 class UnknownMessage(Exception):
@@ -53,6 +55,6 @@ def _typed(value: Any, kind: Any, sealer: Sealer, bound_to: str) -> object:
         return LinkToken(sealer.open(value, bound_to))
     if kind in (datetime, date):
         return kind.fromisoformat(value)
-    if kind in (Reader, Role):
+    if kind in (Reader, Role, SpaceCode, SubscriptionMode):
         return kind(value)
     return tuple(value) if isinstance(value, list) else value

@@ -18,6 +18,8 @@ from mailer.messages import LinkMessage, Message
 from mailer.seals import Sealer
 from models.attachments import Role
 from models.outbox import Mail
+from models.spaces import WORDING, SpaceCode
+from models.subscriptions import SubscriptionMode
 
 TEMPLATES = Path(__file__).parent / "templates"
 _BETWEEN = "\x1f"
@@ -154,6 +156,17 @@ def _role(context: Context, value: str) -> str:
     return wording.ROLES[context["language"]][Role(value)]
 
 
+@pass_context
+def _space(context: Context, value: str) -> str:
+    words = WORDING[SpaceCode(value)]
+    return words.fr if context["language"] == "fr" else words.en
+
+
+@pass_context
+def _mode(context: Context, value: str) -> str:
+    return wording.MODES[context["language"]][SubscriptionMode(value)]
+
+
 # The words know no markup: what they say is escaped as a whole when the HTML layout takes it in.
 _WORDS = Environment(loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, autoescape=False)  # noqa: S701
 _WORDS.filters |= {
@@ -161,6 +174,8 @@ _WORDS.filters |= {
     "last_day": _last_day,
     "instant": _instant,
     "role": _role,
+    "space": _space,
+    "mode": _mode,
     "masked": wording.masked,
 }
 _WORDS.globals["fact"] = _fact

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from babel.dates import format_date, format_datetime
 
 from models.attachments import Role
+from models.subscriptions import SubscriptionMode
 
 PHRASES = {
     "fr": {
@@ -43,6 +44,10 @@ ROLES = {
         Role.SECONDARY_MANAGER: "secondary manager",
         Role.SIMPLE_USER: "simple user",
     },
+}
+MODES = {
+    "fr": {SubscriptionMode.READ: "consultation", SubscriptionMode.WRITE: "consultation et saisie"},
+    "en": {SubscriptionMode.READ: "reading", SubscriptionMode.WRITE: "reading and writing"},
 }
 _JOINERS = "\u200c\u200d"
 _LINK = re.compile(r"://|\bwww\.|\b[\w-]+\.[a-z]{2,}(?=$|[\s/?#:])", re.IGNORECASE)

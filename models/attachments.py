@@ -10,7 +10,7 @@ from tortoise.models import Model
 from models import database
 from models.accounts import Account
 from models.actors import Actor
-from models.errors import AttachmentAlreadyDecided, Invalid, TransitionNotAllowed
+from models.errors import Invalid, RequestAlreadyDecided, TransitionNotAllowed
 from models.reading import Column, Order, Source, day, flag, moment
 from models.services import Service
 from models.structures import Structure
@@ -126,7 +126,7 @@ class Attachment(Model):
         """PENDING becomes VALIDATED.
 
         Raises:
-            AttachmentAlreadyDecided: when somebody decided first.
+            RequestAlreadyDecided: when somebody decided first.
             TransitionNotAllowed: when it was withdrawn.
         """
         self._decide(DecisionAct.VALIDATE, AttachmentStatus.VALIDATED, by, at)
@@ -135,7 +135,7 @@ class Attachment(Model):
         """PENDING becomes REFUSED, with the reason the requester is told.
 
         Raises:
-            AttachmentAlreadyDecided, TransitionNotAllowed: as `validate`.
+            RequestAlreadyDecided, TransitionNotAllowed: as `validate`.
         """
         self._decide(DecisionAct.REFUSE, AttachmentStatus.REFUSED, by, at)
         self.refusal_reason = reason
@@ -205,7 +205,7 @@ class Attachment(Model):
         if self.status is not AttachmentStatus.PENDING:
             if self.decided_at is None:
                 raise TransitionNotAllowed(status=self.status, act=act)
-            raise AttachmentAlreadyDecided(by=None, at=self.decided_at)
+            raise RequestAlreadyDecided(by=None, at=self.decided_at)
         self.status, self.decided_by_id, self.decided_at = status, by, at
 
 
@@ -372,11 +372,16 @@ class AttachmentFilter:
 
 # A viewer's right over a structure's attachments: an attachment of theirs, as a manager, in effect. The session
 # guarantees that the viewer's account is active. Source: DOMAIN 4.
-MANAGED_BY_VIEWER = (
-    "a.structure_id IN (SELECT mine.structure_id FROM attachments mine WHERE mine.user_id = :viewer"
-    " AND mine.role <> 'SIMPLE_USER' AND mine.status = 'VALIDATED' AND mine.valid_from <= :today"
-    " AND (mine.valid_until IS NULL OR mine.valid_until >= :today))"
-)
+def managed_by_viewer(alias: str) -> str:
+    """The condition that the viewer manages the structure of the row of this alias."""
+    return (
+        f"{alias}.structure_id IN (SELECT mine.structure_id FROM attachments mine WHERE mine.user_id = :viewer"
+        " AND mine.role <> 'SIMPLE_USER' AND mine.status = 'VALIDATED' AND mine.valid_from <= :today"
+        " AND (mine.valid_until IS NULL OR mine.valid_until >= :today))"
+    )
+
+
+MANAGED_BY_VIEWER = managed_by_viewer("a")
 VISIBLE = f"a.user_id = :viewer OR :viewer_is_support OR {MANAGED_BY_VIEWER}"
 LIVE_SQL = "a.status IN ('PENDING', 'VALIDATED', 'DEACTIVATED')"
 

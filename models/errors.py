@@ -4,7 +4,7 @@
     |- Missing, Invalid, TooLong, TooShort, InvalidIdentifier      a value that was sent is wrong
     |- NotFound, Forbidden, Conflict, AlreadyExists                what was named can't be used
     |- WrongCredentials ... ReactivationExpired                    who is asking can't be let in
-    |- AttachmentAlreadyDecided, TransitionNotAllowed ...          the act doesn't fit the state
+    |- RequestAlreadyDecided, TransitionNotAllowed ...          the act doesn't fit the state
     `- Refusals                                                    several of the above at once
     Unauthenticated, RateLimited                                   refused before any rule is looked at
 
@@ -194,6 +194,18 @@ class AlreadyAttached(DomainError):
     code = ErrorCode.ALREADY_EXISTS
 
 
+class AlreadySubscribed(DomainError):
+    """The person already has a live subscription (waiting or validated) to the space of the structure."""
+
+    code = ErrorCode.ALREADY_EXISTS
+
+
+class AttachmentNeeded(DomainError):
+    """Spaces are for people whose attachment to the structure is validated, in effect or to come."""
+
+    code = ErrorCode.FORBIDDEN
+
+
 class StructureInactive(DomainError):
     """The structure has ended: nobody can be attached to it any more."""
 
@@ -307,7 +319,7 @@ class ReactivationExpired(DomainError):
 
 
 # ------------------------------------------------------------------ the act doesn't fit the state
-class AttachmentAlreadyDecided(DomainError):
+class RequestAlreadyDecided(DomainError):
     """Somebody decided first; `data` says who (`by`, a name) and when (`at`)."""
 
     code = ErrorCode.ALREADY_DECIDED

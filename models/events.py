@@ -246,11 +246,46 @@ class PrincipalManagerAppointed(Fact):
     """Support named a principal manager; `after` holds the reason."""
 
 
+# ------------------------------------------------------------------ on a space subscription
+class SpaceSubscriptionRequested(Fact):
+    """The person asked for a space."""
+
+
+class SpaceSubscriptionGiven(Fact):
+    """A manager gave the space, or took it themselves."""
+
+
+class SpaceSubscriptionValidated(Fact):
+    """A manager accepted the request."""
+
+
+class SpaceSubscriptionRefused(Fact):
+    """A manager refused the request."""
+
+
+class SpaceSubscriptionRemoved(Fact):
+    """The person or a manager ended the subscription, or the person took the request back."""
+
+
+class SpaceSubscriptionEnded(Fact):
+    """The subscription ended with the attachment."""
+
+
 # ------------------------------------------------------------------ reading
 EVENTS = Source(
     "events ev",
     columns={
-        name: Column(f"ev.{name}") for name in ("id", "type", "actor_id", "subject_id", "structure_id", "attachment_id")
+        name: Column(f"ev.{name}")
+        for name in (
+            "id",
+            "type",
+            "actor_id",
+            "subject_id",
+            "structure_id",
+            "attachment_id",
+            "subscription_id",
+            "activity_id",
+        )
     }
     | {"occurred_at": moment("ev.occurred_at"), "before": document("ev.before"), "after": document("ev.after")},
 )

@@ -57,8 +57,12 @@ SERVICES = Source(
         "valid_until": day("v.valid_until"),
         "engagement_number_required": flag("v.engagement_number_required"),
         "attachment_id": Column("e.attachment_id"),
+        "subscription_id": Column("f.subscription_id"),
     },
-    joins={"e": "JOIN attachment_services e ON e.service_id = v.id"},
+    joins={
+        "e": "JOIN attachment_services e ON e.service_id = v.id",
+        "f": "JOIN subscription_services f ON f.service_id = v.id",
+    },
 )
 BY_CODE = Order(("code", "id"))
 ACTIVE = (

@@ -96,6 +96,8 @@ WORDING = {
 
 GIVEN_TO_ALL = frozenset({SpaceCode.HOME, SpaceCode.INVOICES_ISSUED, SpaceCode.REQUESTS_ISSUED, SpaceCode.MY_ACCOUNT})
 GIVEN_TO_MANAGERS = frozenset({SpaceCode.MANAGER_ACTIVITIES})
+# Neither asked for nor removed: they come and go with the attachment and its role.
+ALWAYS_THERE = frozenset({SpaceCode.HOME, SpaceCode.MY_ACCOUNT, SpaceCode.MANAGER_ACTIVITIES})
 DEFAULTS = GIVEN_TO_ALL | GIVEN_TO_MANAGERS  # open everywhere by nature
 PUBLIC_ONLY = frozenset({SpaceCode.INVOICES_RECEIVED})
 
@@ -114,10 +116,15 @@ class OpenSpace(Model):
         table = "open_spaces"
 
 
+async def opened(structure_id: int) -> set[SpaceCode]:
+    """The spaces that managers opened on the structure."""
+    codes = await OpenSpace.filter(structure_id=structure_id).values_list("space", flat=True)
+    return {SpaceCode(str(code)) for code in codes}
+
+
 async def open_on(structure_id: int, codes: set[SpaceCode]) -> set[SpaceCode]:
     """Open the spaces that aren't yet; which ones that were."""
-    present = set(await OpenSpace.filter(structure_id=structure_id).values_list("space", flat=True))
-    opening = codes - {SpaceCode(str(code)) for code in present}
+    opening = codes - await opened(structure_id)
     await OpenSpace.bulk_create([OpenSpace(structure_id=structure_id, space=code) for code in sorted(opening)])
     return opening
 

@@ -8,7 +8,7 @@ from mailer.messages import AttachmentDeactivated as DeactivatedMail
 from mailer.messages import AttachmentReactivated as ReactivatedMail
 from mailer.messages import AttachmentRemoved as RemovedMail
 from mailer.messages import AttachmentUpdated as UpdatedMail
-from models import accounts, attachments, structures, subscriptions, texts
+from models import accounts, attachments, structures, texts
 from models.attachments import Attachment, AttachmentStatus, DecisionAct, Role
 from models.errors import (
     DomainError,
@@ -28,9 +28,9 @@ from models.events import (
     AttachmentUpdated,
 )
 from models.structures import Structure
-from resolvers import periods, seats
+from resolvers import entitlements, periods, seats
 from resolvers.policy import may_act, may_manage, require
-from resolvers.requests import LONGEST_COMMENT, give_spaces
+from resolvers.requests import LONGEST_COMMENT
 from resolvers.scope import Record, Scope
 from resolvers.targets import Outcome, each, entitled, keep, locked, service_names, state_of, tell
 
@@ -54,7 +54,7 @@ async def deactivate(scope: Scope, ids: Sequence[int | None], reason: str | None
             attachment, structure = await _managed(scope, id, DecisionAct.DEACTIVATE, path)
             before = state_of(attachment)
             attachment.deactivate(scope.today())
-            await _end_spaces(scope, attachment)
+            await entitlements.end(scope, record, attachment)
             await keep(record, AttachmentDeactivated, attachment, before, **({"reason": told} if told else {}))
             message = DeactivatedMail(structure=structure.name, by=await scope.actor_name(), reason=told)
             await tell(scope, attachment, message)
@@ -81,7 +81,7 @@ async def reactivate(scope: Scope, ids: Sequence[int | None]) -> list[Outcome]:
             if attachment.is_ended(scope.today()):
                 raise Invalid(*path, rule="ended")
             attachment.reactivate(scope.today())
-            await give_spaces(scope, attachment)
+            await entitlements.give(scope, attachment)
             await keep(record, AttachmentReactivated, attachment, before)
             message = ReactivatedMail(
                 structure=structure.name,
@@ -118,7 +118,7 @@ async def remove(scope: Scope, ids: Sequence[int | None], successors: dict[int, 
             await _must(scope, DecisionAct.REMOVE, attachment, path)
             before = state_of(attachment)
             attachment.remove(scope.today())
-            await _end_spaces(scope, attachment)
+            await entitlements.end(scope, record, attachment)
             await keep(record, AttachmentRemoved, attachment, before)
             if not own:
                 await tell(scope, attachment, RemovedMail(structure=structure.name, by=await scope.actor_name()))
@@ -177,8 +177,7 @@ async def update(scope: Scope, id: int | None, change: Change) -> int:
         await attachments.set_services(attachment, chosen)
         before |= {"services": sorted(services)}
         await keep(record, AttachmentUpdated, attachment, before, services=sorted(chosen))
-        if attachment.status is AttachmentStatus.VALIDATED:
-            await give_spaces(scope, attachment)
+        await entitlements.follow_start(attachment)
         message = UpdatedMail(
             structure=structure.name,
             by=await scope.actor_name(),
@@ -235,7 +234,3 @@ async def _must(scope: Scope, act: DecisionAct, attachment: Attachment, path: tu
     role = await scope.role_on(attachment.structure_id)
     if not may_act(act, role=role, target=attachment.role, own=own):
         raise Forbidden(*path)
-
-
-async def _end_spaces(scope: Scope, attachment: Attachment) -> None:
-    await subscriptions.end(attachment.user_id, attachment.structure_id, at=scope.now())

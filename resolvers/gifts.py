@@ -23,9 +23,9 @@ from models.events import (
 )
 from models.profiles import email_key
 from models.structures import Structure
-from resolvers import periods
+from resolvers import entitlements, periods
 from resolvers.policy import Right, has, may_manage, require
-from resolvers.requests import give_spaces, make_room
+from resolvers.requests import make_room
 from resolvers.scope import Record, Scope
 from resolvers.targets import entitled, keep, service_names, state_of
 
@@ -74,7 +74,7 @@ async def give(scope: Scope, gift: Gift) -> int:
         services = await _check_gift(scope, gift, locked_structure)
         attachment = await _given(scope, record, gift, user, services)
         await attachments.set_services(attachment, services)
-        await give_spaces(scope, attachment)
+        await entitlements.give(scope, attachment)
         message = AttachedMail(
             structure=structure.name,
             by=await scope.actor_name(),

@@ -7,10 +7,15 @@ from models.errors import DomainError, Invalid
 EARLIEST = date(1900, 1, 1)
 
 
+def check_start(problems: list[DomainError], start: date, *path: str) -> None:
+    """Add to `problems` a first day that is out of range."""
+    if start < EARLIEST:
+        problems.append(Invalid(*path, rule="date_range"))
+
+
 def check(problems: list[DomainError], start: date, end: date | None, today: date, *path: str) -> None:
     """Add to `problems` what is wrong with the days: out of range, ending before it starts, or ended already."""
-    if start < EARLIEST:
-        problems.append(Invalid(*path, "valid_from", rule="date_range"))
+    check_start(problems, start, *path, "valid_from")
     if end is None:
         return
     if end < start:

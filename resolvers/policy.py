@@ -4,6 +4,9 @@ from enum import StrEnum
 
 from models.attachments import ALLOWED_FROM, AttachmentStatus, DecisionAct, Role
 from models.errors import Forbidden
+from models.spaces import ALWAYS_THERE, SpaceCode
+from models.subscriptions import ALLOWED_FROM as SUBSCRIPTION_ALLOWED_FROM
+from models.subscriptions import SpaceSubscriptionStatus
 
 
 class Right(StrEnum):
@@ -77,4 +80,35 @@ def acts_on(
         act
         for act in DecisionAct
         if status in ALLOWED_FROM[act] and act not in closed and may_act(act, role=role, target=target, own=own)
+    ]
+
+
+def may_act_on_subscription(
+    act: DecisionAct, status: SpaceSubscriptionStatus, *, role: Role | None, target: Role, own: bool
+) -> bool:
+    """May someone of this role act on a subscription of a person of the target role, maybe their own?
+
+    A manager doesn't remove what waits: it is refused, with a reason.
+    """
+    match act:
+        case DecisionAct.VALIDATE | DecisionAct.REFUSE:
+            return not own and has(role, Right.DECIDE)
+        case DecisionAct.REMOVE:
+            return own or (may_manage(role, target) and status is not SpaceSubscriptionStatus.PENDING)
+        case _:
+            return False
+
+
+def acts_on_subscription(
+    status: SpaceSubscriptionStatus, space: SpaceCode, *, role: Role | None, target: Role, own: bool, usable: bool
+) -> list[DecisionAct]:
+    """The acts open to the viewer on a subscription; none is validated whose space or structure can't be used."""
+    closed = set() if usable else {DecisionAct.VALIDATE}
+    closed |= {DecisionAct.REMOVE} if space in ALWAYS_THERE else set()
+    return [
+        act
+        for act, statuses in SUBSCRIPTION_ALLOWED_FROM.items()
+        if status in statuses
+        and act not in closed
+        and may_act_on_subscription(act, status, role=role, target=target, own=own)
     ]

@@ -7,18 +7,18 @@ from datetime import date
 from mailer.messages import AttachmentRefused as RefusedMail
 from mailer.messages import AttachmentRequested as RequestedMail
 from mailer.messages import AttachmentValidated as ValidatedMail
-from models import accounts, attachments, structures, subscriptions, texts
+from models import accounts, attachments, structures, texts
 from models.accounts import Account, AccountState
 from models.attachments import Attachment, AttachmentStatus, DecisionAct
 from models.errors import (
     AlreadyAttached,
-    AttachmentAlreadyDecided,
     ConfirmationRequired,
     Conflict,
     DomainError,
     Invalid,
     NotFound,
     OwnRequest,
+    RequestAlreadyDecided,
     StructureInactive,
     Unauthenticated,
     collected,
@@ -32,7 +32,7 @@ from models.events import (
     AttachmentWithdrawn,
 )
 from models.structures import Structure
-from resolvers import periods
+from resolvers import entitlements, periods
 from resolvers.policy import may_act, require
 from resolvers.scope import Record, Scope
 from resolvers.targets import Outcome, each, entitled, keep, locked, service_names, state_of, tell
@@ -149,7 +149,7 @@ async def make_room(scope: Scope, record: Record, user_id: int, structure_id: in
         raise AlreadyAttached(*path)
     before = state_of(present)
     present.remove(scope.today())
-    await subscriptions.end(user_id, structure_id, at=scope.now())
+    await entitlements.end(scope, record, present)
     await keep(record, AttachmentReplaced, present, before)
 
 
@@ -198,7 +198,7 @@ async def _validate_one(scope: Scope, given: Validation, path: tuple[str, ...]) 
             raise Conflict(*path, "id")
         services = await attachments.service_ids_of(attachment.id)
         await keep(record, AttachmentValidated, attachment, before, services=sorted(services))
-        await give_spaces(scope, attachment)
+        await entitlements.give(scope, attachment)
         message = ValidatedMail(
             structure=structure.name,
             by=await scope.actor_name(),
@@ -225,17 +225,6 @@ async def _adjust(scope: Scope, attachment: Attachment, given: Validation, path:
             )
             await attachments.set_services(attachment, chosen)
     refuse_if_any(problems)
-
-
-async def give_spaces(scope: Scope, attachment: Attachment) -> None:
-    """The default spaces that come with a validated attachment of its role."""
-    await subscriptions.give_defaults(
-        attachment.user_id,
-        attachment.structure_id,
-        manager=attachment.is_manager,
-        since=attachment.valid_from,
-        at=scope.now(),
-    )
 
 
 async def refuse(scope: Scope, ids: Sequence[int | None], reason: str) -> list[Outcome]:
@@ -296,4 +285,4 @@ async def _must_decide(scope: Scope, attachment: Attachment, act: DecisionAct, p
     require(may_act(act, role=role, target=attachment.role, own=own), *path)
     if attachment.status is not AttachmentStatus.PENDING and attachment.decided_at is not None:
         decider = await accounts.by_id(attachment.decided_by_id) if attachment.decided_by_id else None
-        raise AttachmentAlreadyDecided(*path, by=decider.display_name if decider else None, at=attachment.decided_at)
+        raise RequestAlreadyDecided(*path, by=decider.display_name if decider else None, at=attachment.decided_at)

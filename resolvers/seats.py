@@ -4,7 +4,7 @@ from mailer.messages import PrincipalManagerAppointed as AppointedMail
 from mailer.messages import PrincipalManagerTransferred as TransferredMail
 from mailer.messages import Reader
 from mailer.messages import RoleChanged as RoleChangedMail
-from models import accounts, attachments, structures, subscriptions, texts
+from models import accounts, attachments, structures, texts
 from models.accounts import Account, AccountState
 from models.attachments import ALLOWED_FROM, Attachment, AttachmentStatus, DecisionAct, Role
 from models.errors import (
@@ -20,6 +20,7 @@ from models.errors import (
 )
 from models.events import AttachmentCreated, PrincipalManagerAppointed, PrincipalManagerTransferred, RoleChanged
 from models.structures import Structure
+from resolvers import entitlements
 from resolvers.policy import Right, has, may_act, require
 from resolvers.scope import Record, Scope
 from resolvers.targets import keep, locked, state_of, tell
@@ -165,7 +166,7 @@ async def install(
     attachment.valid_from, attachment.valid_until = min(attachment.valid_from, scope.today()), None
     attachment.decided_at = attachment.decided_at or scope.now()
     await attachment.save()
-    await subscriptions.give_defaults(user.id, structure.id, manager=True, since=attachment.valid_from, at=scope.now())
+    await entitlements.give(scope, attachment)
     structure.managed = True
     await structure.save()
     if not before:
@@ -185,13 +186,7 @@ async def _seat(scope: Scope, attachment: Attachment, role: Role) -> None:
     if attachment.status is AttachmentStatus.VALIDATED:
         attachment.become(role, scope.today())
     await attachment.save()
-    await subscriptions.give_defaults(
-        attachment.user_id,
-        attachment.structure_id,
-        manager=attachment.is_manager,
-        since=attachment.valid_from,
-        at=scope.now(),
-    )
+    await entitlements.follow_role(scope, attachment)
 
 
 async def _tell_transfer(

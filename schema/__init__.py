@@ -16,10 +16,19 @@ from schema.lookups import LookupQuery
 from schema.services import ServiceMutation
 from schema.sessions import SessionMutation
 from schema.structures import StructureMutation, StructureQuery
+from schema.subscriptions import SpaceSubscriptionMutation
 
 Query: Any = merge_types("Query", (LookupQuery, AccountQuery, StructureQuery))
 Mutation: Any = merge_types(
-    "Mutation", (SessionMutation, AccountMutation, AttachmentMutation, StructureMutation, ServiceMutation)
+    "Mutation",
+    (
+        SessionMutation,
+        AccountMutation,
+        AttachmentMutation,
+        SpaceSubscriptionMutation,
+        StructureMutation,
+        ServiceMutation,
+    ),
 )
 
 

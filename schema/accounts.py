@@ -1,14 +1,27 @@
 """The person's own account: its type, and the acts on it."""
 
-from datetime import datetime
-from typing import Any
+from datetime import date, datetime
+from typing import Annotated, Any
 
 import strawberry
 
 from models.accounts import REACTIVATION_WINDOW, AccountState, Language
-from resolvers import accounts, deactivations, events, profiles, queues, sessions, structures, users
+from models.spaces import SpaceCode
+from resolvers import (
+    access,
+    accounts,
+    deactivations,
+    events,
+    profiles,
+    queues,
+    sessions,
+    structures,
+    subscription_queues,
+    users,
+)
 from resolvers.deactivations import Succession
-from schema import ids
+from schema import ids, subscriptions
+from schema.access import Access
 from schema.attachments import Attachment, AttachmentFilter, filter_of
 from schema.connections import After, Before, Connection, First, Last, connection_of, page_of
 from schema.context import Info
@@ -21,6 +34,7 @@ from schema.payloads import AcknowledgedPayload
 from schema.selections import selection_of
 from schema.sessions import Session
 from schema.structures import Structure
+from schema.subscriptions import SpaceSubscription, SpaceSubscriptionFilter
 from schema.users import ADDRESS_COLUMNS, PostalAddress, User, address_of
 
 
@@ -110,6 +124,39 @@ class Account(Node):
     ) -> Connection[Attachment]:
         page = page_of(first, after, last, before)
         return connection_of(await info.context.load(queues.to_review, self.id, page, selection_of(info)))
+
+    @made_from("id", description="The person's space subscriptions, newest first.")
+    async def space_subscriptions(
+        self: Any,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        filter: SpaceSubscriptionFilter | None = None,
+    ) -> Connection[SpaceSubscription]:
+        page, narrowed = page_of(first, after, last, before), subscriptions.filter_of(filter)
+        return connection_of(
+            await info.context.load(subscription_queues.of_users, self.id, page, narrowed, selection_of(info))
+        )
+
+    @made_from("id", description="Requests for spaces that the person may decide now, oldest first.")
+    async def space_subscriptions_to_review(
+        self: Any, info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None
+    ) -> Connection[SpaceSubscription]:
+        page = page_of(first, after, last, before)
+        return connection_of(await info.context.load(subscription_queues.to_review, self.id, page, selection_of(info)))
+
+    @made_from("id", description="May the person use this space of this structure, on this day or today?")
+    async def access(
+        self: Any,
+        info: Info,
+        space: SpaceCode,
+        structure_id: strawberry.ID,
+        at: Annotated[date | None, strawberry.argument(description="Another day than today.")] = None,
+    ) -> Access:
+        structure = ids.decode(structure_id, "Structure", "structure_id")
+        return await info.context.load(access.answers, structure, space, at)
 
     @made_from("id", description="What happened to the account and by it, newest first.")
     async def history(

@@ -6,12 +6,14 @@ from typing import TypeVar
 import strawberry
 from strawberry.types.enum import StrawberryEnumDefinition
 
+from models.access import AccessReason
 from models.accounts import AccountState, Language
 from models.attachments import AttachmentStatus, DecisionAct, Role
 from models.errors import ErrorCode
 from models.identifiers import IdentifierType
 from models.spaces import WORDING, SpaceCode
 from models.structures import StructureKind, StructureStatus
+from models.subscriptions import SpaceSubscriptionStatus, SubscriptionMode
 
 E = TypeVar("E", bound=Enum)
 
@@ -64,15 +66,38 @@ _described(AttachmentStatus, "Where an attachment stands.", {
     "DEACTIVATED": "Stopped by a manager, or past its end date; it can come back.",
     "REMOVED": "Withdrawn or removed. Final.",
 })  # fmt: skip
-_described(DecisionAct, "An act on an attachment.", {
+_described(DecisionAct, "An act on an attachment or a space subscription.", {
     "VALIDATE": "Accept a pending request.",
     "REFUSE": "Refuse a pending request, with a reason.",
     "WITHDRAW": "Take one's own pending request back.",
     "DEACTIVATE": "Stop an attachment that can come back.",
     "REACTIVATE": "Bring a deactivated attachment back.",
-    "REMOVE": "End an attachment for good.",
+    "REMOVE": "End it for good; take one's own request for a space back.",
     "CHANGE_ROLE": "Name or dismiss a secondary manager.",
     "TRANSFER": "Hand the principal manager's seat over.",
+})  # fmt: skip
+_described(SpaceSubscriptionStatus, "Where a space subscription stands.", {
+    "PENDING": "Asked for; nobody has decided.",
+    "VALIDATED": "Accepted or given; in effect from its first day, while the attachment is.",
+    "REFUSED": "Refused, with a reason. Final.",
+    "REMOVED": "Taken back, removed, or ended with the attachment. Final.",
+})  # fmt: skip
+_described(SubscriptionMode, "What a subscriber may do in a space.", {
+    "READ": "Look things up.", "WRITE": "Look things up and change them.",
+})  # fmt: skip
+_described(AccessReason, "Why a space may be used or not.", {
+    "GRANTED": "It may be used.",
+    "NO_ATTACHMENT": "The person has no attachment to the structure.",
+    "ATTACHMENT_PENDING": "The request to be attached is undecided.",
+    "ATTACHMENT_NOT_STARTED": "The attachment begins later.",
+    "ATTACHMENT_ENDED": "The attachment is past its last day.",
+    "ATTACHMENT_DEACTIVATED": "A manager deactivated the attachment.",
+    "NO_SUBSCRIPTION": "The person isn't subscribed to the space.",
+    "SUBSCRIPTION_PENDING": "The request for the space is undecided.",
+    "SUBSCRIPTION_NOT_STARTED": "The subscription begins later.",
+    "SPACE_NOT_OPEN": "The space isn't open on the structure.",
+    "STRUCTURE_INACTIVE": "The structure has ended.",
+    "ACCOUNT_INACTIVE": "The person's account isn't active.",
 })  # fmt: skip
 _described(
     SpaceCode, "A space: a set of functions of the portal.", {code.name: WORDING[code].about_en for code in SpaceCode}

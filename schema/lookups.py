@@ -6,7 +6,7 @@ from typing import Any
 import strawberry
 
 from models.errors import TooMany
-from resolvers import accounts, events, queues, services, structures, users
+from resolvers import accounts, events, queues, services, structures, subscription_queues, users
 from schema import ids
 from schema.context import Batch, Info
 from schema.nodes import Found, Node
@@ -17,6 +17,7 @@ FINDERS: dict[str, Batch] = {
     "Account": accounts.by_ids,
     "Attachment": queues.visible,
     "Event": events.visible,
+    "SpaceSubscription": subscription_queues.visible,
     "Service": services.by_ids,
     "Structure": structures.by_ids,
     "User": users.visible,

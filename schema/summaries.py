@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from models.accounts import Language
+from models.spaces import WORDING, SpaceCode
 
 SENTENCES: Mapping[str, tuple[str, str]] = {
     "AccountSignedUp": ("Compte créé, en attente d'activation.", "Account created, waiting for activation."),
@@ -53,6 +54,15 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "Dates ou services du rattachement modifiés.",
         "Dates or services of the attachment changed.",
     ),
+    "SpaceSubscriptionRequested": ("Abonnement demandé : {space}.", "Space asked for: {space}."),
+    "SpaceSubscriptionGiven": ("Abonnement donné : {space}.", "Space given: {space}."),
+    "SpaceSubscriptionValidated": ("Abonnement validé : {space}.", "Space validated: {space}."),
+    "SpaceSubscriptionRefused": ("Abonnement refusé : {space}.", "Space refused: {space}."),
+    "SpaceSubscriptionRemoved": ("Abonnement supprimé : {space}.", "Space removed: {space}."),
+    "SpaceSubscriptionEnded": (
+        "Abonnement terminé avec le rattachement : {space}.",
+        "Space ended with the attachment: {space}.",
+    ),
     "RoleChanged": ("Nouveau rôle : {role}.", "New role: {role}."),
     "PrincipalManagerTransferred": (
         "Gestion principale transmise.",
@@ -75,4 +85,10 @@ def of(type: str, after: Mapping[str, object], language: Language) -> str:
     """The sentence of an event, from its type and what it left."""
     place = language is Language.EN
     role = ROLES.get(str(after.get("role")), ("", ""))[place]
-    return SENTENCES[type][place].format(role=role)
+    space = _labels(str(after.get("space")))[place]
+    return SENTENCES[type][place].format(role=role, space=space)
+
+
+def _labels(code: str) -> tuple[str, str]:
+    words = WORDING.get(SpaceCode(code)) if code in SpaceCode.__members__ else None
+    return (words.fr, words.en) if words else ("", "")

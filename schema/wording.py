@@ -36,6 +36,14 @@ WORDS: Words = {
         "Cette personne est déjà rattachée à la structure, ou attend de l'être.",
         "This person is already attached to the structure, or waiting to be.",
     ),
+    "AlreadySubscribed": (
+        "Cette personne est déjà abonnée à cet espace, ou attend de l'être.",
+        "This person is already subscribed to this space, or waiting to be.",
+    ),
+    "AttachmentNeeded": (
+        "Il faut d'abord un rattachement validé à cette structure.",
+        "A validated attachment to this structure is needed first.",
+    ),
     "StructureInactive": (
         "Cette structure n'est plus active : on ne peut plus y être rattaché.",
         "This structure has ended: nobody can be attached to it any more.",
@@ -86,7 +94,7 @@ WORDS: Words = {
         "Le délai de 60 jours pour réactiver ce compte est passé : adressez-vous à l'assistance.",
         "The 60 days in which this account could be reactivated have passed: please ask support.",
     ),
-    "AttachmentAlreadyDecided": (
+    "RequestAlreadyDecided": (
         "Cette demande a déjà été traitée par {by}, le {at}.",
         "This request has already been decided by {by}, on {at}.",
     ),

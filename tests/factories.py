@@ -10,7 +10,9 @@ from models.events import Event
 from models.folding import fold
 from models.identifiers import IdentifierType
 from models.outbox import Mail
+from models.spaces import SpaceCode
 from models.structures import Structure, StructureKind
+from models.subscriptions import SpaceSubscription, SpaceSubscriptionStatus, SubscriptionMode
 
 PASSWORD = "Demonstration-2026!"
 # Argon2id of PASSWORD and of the answer "demo", made once: hashing is slow on purpose.
@@ -82,6 +84,19 @@ async def attachment(user: Account, structure: Structure, **changes: Any) -> Att
     if values["status"] == AttachmentStatus.REFUSED:
         values.setdefault("refusal_reason", "not known here")
     return await Attachment.create(user=user, structure=structure, **values)
+
+
+async def subscription(user: Account, structure: Structure, space: SpaceCode, **changes: Any) -> SpaceSubscription:
+    """A validated subscription in effect since 2026, to read, unless said otherwise."""
+    values: dict[str, Any] = {
+        "mode": SubscriptionMode.READ,
+        "status": SpaceSubscriptionStatus.VALIDATED,
+        "effective_from": date(2026, 1, 5),
+        "requested_at": LONG_AGO,
+    } | changes
+    if values["status"] in {SpaceSubscriptionStatus.VALIDATED, SpaceSubscriptionStatus.REFUSED}:
+        values.setdefault("decided_at", LONG_AGO)
+    return await SpaceSubscription.create(user=user, structure=structure, space=space, **values)
 
 
 async def traces() -> tuple[int, int]:

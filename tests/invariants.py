@@ -22,6 +22,7 @@ DEFAULT_SPACES = {
     True: {str(code) for code in spaces.GIVEN_TO_ALL | spaces.GIVEN_TO_MANAGERS},
     False: {str(code) for code in spaces.GIVEN_TO_ALL},
 }
+ALWAYS_THERE = {str(code) for code in spaces.ALWAYS_THERE}
 # What may still wait in the outbox for somebody who has no access, by the state of the account.
 LAST_WORDS = {
     AccountState.DEACTIVATED: {"account_deactivated", "reactivation_link", "account_reopened"},
@@ -50,6 +51,10 @@ TOLD_BY = {
     "role_changed": {"RoleChanged"},
     "principal_manager_transferred": {"PrincipalManagerTransferred"},
     "principal_manager_appointed": {"PrincipalManagerAppointed"},
+    "space_subscription_requested": {"SpaceSubscriptionRequested"},
+    "space_subscription_validated": {"SpaceSubscriptionValidated", "SpaceSubscriptionGiven"},
+    "space_subscription_refused": {"SpaceSubscriptionRefused"},
+    "space_subscription_removed": {"SpaceSubscriptionRemoved"},
     "structure_registered": {"PublicStructureRegistered", "StructureAdopted"},
     "structure_ended": {"StructureEnded"},
 }
@@ -117,7 +122,10 @@ def _born_by_an_act(events: Iterable[Event]) -> set[int]:
 def _subscriptions_follow(
     attachments: Iterable[Attachment], subscriptions: Iterable[SpaceSubscription], born: set[int]
 ) -> None:
-    """The default spaces, all of them and a manager's own for managers only, come and go with the attachment."""
+    """Subscriptions come and go with the attachment; a manager's own space is for managers only.
+
+    Of the default ones, two can be given up; the others are held as long as the attachment is validated.
+    """
     held: dict[tuple[int, int], set[str]] = defaultdict(set)
     for subscription in subscriptions:
         held[subscription.user_id, subscription.structure_id].add(str(subscription.space))
@@ -127,9 +135,10 @@ def _subscriptions_follow(
     orphans = [key for key in held if key not in validated]
     assert orphans == [], f"live subscriptions with no validated attachment: {orphans}"
     for key, row in validated.items():
-        due = DEFAULT_SPACES[row.role in MANAGERS]
-        assert held[key] <= due, f"attachment {row.id}, {row.role}, has {held[key] - due}"
-        assert row.id not in born or held[key] == due, f"attachment {row.id}, {row.role}, lacks {due - held[key]}"
+        due = DEFAULT_SPACES[row.role in MANAGERS] & ALWAYS_THERE
+        kept = held[key] & ALWAYS_THERE
+        assert kept <= due, f"attachment {row.id}, {row.role}, has {kept - due}"
+        assert row.id not in born or kept == due, f"attachment {row.id}, {row.role}, lacks {due - kept}"
 
 
 async def _nobody_without_access_has_any(

@@ -12,6 +12,8 @@ from mailer.messages import LinkToken, Message, Reader
 from mailer.rendering import Letterhead
 from mailer.seals import Sealer
 from models.attachments import Role
+from models.spaces import SpaceCode
+from models.subscriptions import SubscriptionMode
 
 NOW = datetime(2026, 11, 24, 13, 5, tzinfo=UTC)
 SEALER = Sealer("a secret key of the tests", "rattache.example")
@@ -57,6 +59,28 @@ SAMPLES: tuple[Message, ...] = (
         for reader in Reader
     ),
     *(messages.PrincipalManagerAppointed(structure=NAME, appointed="Samir", reader=reader) for reader in Reader),
+    messages.SpaceSubscriptionRequested(
+        structure=NAME,
+        requester="Léa",
+        space=SpaceCode.COMMITMENTS,
+        mode=SubscriptionMode.READ,
+        effective_from=date(2026, 12, 1),
+        services=("S1 - Achats",),
+        comment="Pour décembre",
+    ),
+    *(
+        messages.SpaceSubscriptionValidated(
+            **_BY,
+            space=SpaceCode.COMMITMENTS,
+            mode=SubscriptionMode.WRITE,
+            effective_from=date(2026, 12, 1),
+            services=("S1 - Achats",),
+            given=given,
+        )
+        for given in (False, True)
+    ),
+    messages.SpaceSubscriptionRefused(**_BY, space=SpaceCode.COMMITMENTS, reason="Sans objet"),
+    messages.SpaceSubscriptionRemoved(**_BY, space=SpaceCode.COMMITMENTS),
     messages.StructureRegistered(structure=NAME, identifier="11000201100044"),
     messages.StructureEnded(**_BY),
 )

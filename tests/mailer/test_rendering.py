@@ -10,7 +10,9 @@ from mailer import messages, payloads, rendering
 from mailer.messages import LinkMessage, Message
 from mailer.rendering import TEMPLATES
 from mailer.seals import SealBroken, Sealer
+from mailer.wording import MODES
 from models.outbox import Mail
+from models.spaces import WORDING
 from tests.mailer.letters import LETTERHEAD, NAME, NOW, SAMPLES, SEALER, TOKEN, bodies, parsed
 
 
@@ -81,6 +83,9 @@ def test_every_fact_of_a_message_is_told(message: Message, language: str) -> Non
         "tuple": ", ".join,
         "Reader": lambda value: "",
         "Role": lambda value: "",
+        "SpaceCode": lambda value: getattr(WORDING[value], language),
+        "SubscriptionMode": lambda value: MODES[language][value],
+        "bool": lambda value: "",
     }
     for fact, value in vars(message).items():
         if fact != "new_address":

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from models.attachments import ALLOWED_FROM, Attachment, AttachmentFilter, AttachmentStatus, DecisionAct, Role
-from models.errors import AttachmentAlreadyDecided, DomainError, Invalid, TransitionNotAllowed
+from models.errors import DomainError, Invalid, RequestAlreadyDecided, TransitionNotAllowed
 
 TODAY = date(2027, 3, 15)
 NOW = datetime(2027, 3, 15, 9, 0, tzinfo=UTC)
@@ -47,7 +47,7 @@ def row(status: AttachmentStatus, *, until: date | None = None, decided: bool | 
 
 
 def refusal_of(status: AttachmentStatus, act: DecisionAct) -> type[DomainError]:
-    return AttachmentAlreadyDecided if act in DECIDING and status is not PENDING else TransitionNotAllowed
+    return RequestAlreadyDecided if act in DECIDING and status is not PENDING else TransitionNotAllowed
 
 
 @pytest.mark.parametrize("act", DecisionAct)
@@ -87,7 +87,7 @@ def test_validated_attachment_past_its_end_can_only_be_removed(act: DecisionAct)
 
 @pytest.mark.parametrize("act", DECIDING)
 def test_second_decision_is_told_when_the_first_was(act: DecisionAct) -> None:
-    with pytest.raises(AttachmentAlreadyDecided) as refusal:
+    with pytest.raises(RequestAlreadyDecided) as refusal:
         ACTS[act](row(VALIDATED))
     assert refusal.value.data["at"] == BEFORE
 

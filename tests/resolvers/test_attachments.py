@@ -25,7 +25,7 @@ from models.events import Event
 from models.reading import Selection
 from models.services import Service
 from models.structures import Structure, StructureStatus
-from resolvers import attachments, gifts, requests
+from resolvers import attachments, entitlements, gifts
 from resolvers.attachments import Change
 from resolvers.gifts import Gift
 from resolvers.scope import Scope
@@ -51,7 +51,7 @@ async def status_of(attachment: Attachment) -> AttachmentStatus:
 # ------------------------------------------------------------------ stopping and bringing back
 async def test_manager_stops_an_attachment_and_brings_it_back(house: House, scope_of: ScopeOf, clock: Clock) -> None:
     scope, link = scope_of(house.secondary), house.links["simple"]
-    await requests.give_spaces(scope, link)
+    await entitlements.give(scope, link)
     assert told(await attachments.deactivate(scope, [link.id], " on leave ")) == [[]]
     assert (await status_of(link), await live_spaces(house.simple, house.structure)) == (DEACTIVATED, set())
     assert told(await attachments.deactivate(scope, [link.id], None)) == [[(TransitionNotAllowed, "ids", "0")]]
@@ -183,7 +183,7 @@ async def test_somebody_whose_account_is_not_active_gets_no_mail(house: House, s
 
 
 async def test_person_leaves_and_a_manager_removes(house: House, scope_of: ScopeOf, clock: Clock) -> None:
-    await requests.give_spaces(scope_of(house.secondary), house.links["secondary"])
+    await entitlements.give(scope_of(house.secondary), house.links["secondary"])
     assert await live_spaces(house.secondary, house.structure) == GIVEN_TO_MANAGERS
     assert told(await attachments.remove(scope_of(house.secondary), [house.links["secondary"].id], {})) == [[]]
     assert await factories.mails() == []

@@ -5,7 +5,7 @@ from collections.abc import Awaitable
 from models.accounts import Account, AccountState, Language
 from models.attachments import Attachment, AttachmentStatus, Role
 from models.errors import (
-    AttachmentAlreadyDecided,
+    RequestAlreadyDecided,
 )
 from models.identifiers import IdentifierType
 from models.structures import Structure
@@ -31,13 +31,11 @@ async def test_fifty_managers_validate_one_request_and_exactly_one_wins(
     deciders = [first, second] * (MANY // 2)
     answers = await together(requests.validate(scope_of(person), [Validation(asked.id)]) for person in deciders)
 
-    assert kinds(answers) == {"done": 1, "AttachmentAlreadyDecided": MANY - 1}
+    assert kinds(answers) == {"done": 1, "RequestAlreadyDecided": MANY - 1}
     decided = await Attachment.get(id=asked.id).prefetch_related("decided_by")
     name = decided.decided_by.display_name if decided.decided_by else None
     assert name in {"Zoe Principal", "Max Second"}
-    told = {
-        (answer.data["by"], answer.data["at"]) for answer in answers if isinstance(answer, AttachmentAlreadyDecided)
-    }
+    told = {(answer.data["by"], answer.data["at"]) for answer in answers if isinstance(answer, RequestAlreadyDecided)}
     assert told == {(name, clock.now)}
     assert await factories.event_types() == ["AttachmentValidated"]
     assert [message for message, _ in await factories.mails()] == ["attachment_validated"]
@@ -60,7 +58,7 @@ async def test_validate_refuse_and_withdraw_at_once_leave_one_decision(
     answers = await together(acts)
 
     assert sum(not isinstance(answer, Exception) for answer in answers) == 1
-    assert kinds(answers).keys() <= {"done", "AttachmentAlreadyDecided", "TransitionNotAllowed"}
+    assert kinds(answers).keys() <= {"done", "RequestAlreadyDecided", "TransitionNotAllowed"}
     (event,) = await factories.event_types()
     now = await Attachment.get(id=asked.id)
     expected = {

@@ -10,7 +10,6 @@ from models import attachments
 from models.accounts import Account, AccountState
 from models.attachments import Attachment, AttachmentStatus, Role
 from models.errors import (
-    AttachmentAlreadyDecided,
     Conflict,
     DomainError,
     Forbidden,
@@ -18,6 +17,7 @@ from models.errors import (
     Missing,
     NotFound,
     OwnRequest,
+    RequestAlreadyDecided,
     ServiceNotEntitled,
     StructureInactive,
     TooLong,
@@ -136,8 +136,8 @@ async def test_first_decision_wins_and_the_second_is_told_who_and_when(
     before = await factories.traces()
     again = await requests.validate(scope_of(max_), [Validation(asked.id)])
     refused = await requests.refuse(scope_of(max_), [asked.id], "no")
-    assert told(again) == [[(AttachmentAlreadyDecided, "validations", "0", "id")]]
-    assert told(refused) == [[(AttachmentAlreadyDecided, "ids", "0")]]
+    assert told(again) == [[(RequestAlreadyDecided, "validations", "0", "id")]]
+    assert told(refused) == [[(RequestAlreadyDecided, "ids", "0")]]
     for outcome in (*again, *refused):
         assert outcome.error is not None
         assert outcome.error.data == {"by": "Zoe Chief", "at": decided_at}

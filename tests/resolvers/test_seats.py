@@ -25,7 +25,7 @@ from models.errors import (
 from models.events import Event
 from models.outbox import Mail
 from models.structures import Structure, StructureStatus
-from resolvers import attachments, requests, seats
+from resolvers import attachments, entitlements, seats
 from resolvers.scope import Scope
 from tests import factories, invariants
 from tests.conftest import Clock
@@ -63,7 +63,7 @@ async def house(db: str, scope_of: ScopeOf) -> House:
         "simple": await factories.attachment(made.simple, made.structure, valid_until=date(2027, 6, 30)),
     }
     for link in made.links.values():
-        await requests.give_spaces(scope_of(), link)
+        await entitlements.give(scope_of(), link)
     return made
 
 

@@ -14,7 +14,9 @@ from models.accounts import Account, AccountState
 from models.actors import PlatformRole
 from models.attachments import Attachment, AttachmentStatus, Role
 from models.services import Service
+from models.spaces import OpenSpace, SpaceCode
 from models.structures import Structure
+from models.subscriptions import SpaceSubscription, SpaceSubscriptionStatus
 from resolvers.scope import Scope
 from schema import ids, schema
 from schema.context import Context
@@ -34,13 +36,22 @@ class World:
     tim: Attachment  # a simple user, validated
     dan: Attachment  # a simple user, deactivated
     rex: Attachment  # a request nobody decided
+    wes: SpaceSubscription  # a simple user's space
+    ask: SpaceSubscription  # a request for a space that nobody decided
     pat: Account  # attached, waits for activation
     sly: Account  # suspended
     fay: Account  # not attached anywhere
 
-    def id(self, thing: Account | Structure | Attachment | Service) -> str:
+    def id(self, thing: Account | Structure | Attachment | Service | SpaceSubscription) -> str:
         name = "User" if isinstance(thing, Account) else type(thing).__name__
         return ids.encode(name, thing.id)
+
+
+async def attached(structure: Structure) -> Account:
+    """One more simple user of the structure."""
+    person = await factories.person()
+    await factories.attachment(person, structure)
+    return person
 
 
 @pytest.fixture
@@ -48,6 +59,7 @@ async def world(db: str) -> World:
     people = {name: await factories.person(first_name=name.capitalize()) for name in VIEWERS[1:5]}
     support = await factories.person(platform_role=PlatformRole.SUPPORT)
     structure = await factories.structure(people["principal"])
+    await OpenSpace.create(structure=structure, space=SpaceCode.WORKS_INVOICES)
     await factories.attachment(people["secondary"], structure, role=Role.SECONDARY_MANAGER)
     await factories.attachment(people["simple"], structure)
     pat = await factories.person(state=AccountState.PENDING_ACTIVATION, password_hash=None)
@@ -60,6 +72,10 @@ async def world(db: str) -> World:
         tim=await factories.attachment(await factories.person(), structure),
         dan=await factories.attachment(await factories.person(), structure, status=AttachmentStatus.DEACTIVATED),
         rex=await factories.attachment(await factories.person(), structure, status=AttachmentStatus.PENDING),
+        wes=await factories.subscription(await attached(structure), structure, SpaceCode.WORKS_INVOICES),
+        ask=await factories.subscription(
+            await attached(structure), structure, SpaceCode.WORKS_INVOICES, status=SpaceSubscriptionStatus.PENDING
+        ),
         pat=pat,
         sly=await factories.person(state=AccountState.SUSPENDED),
         fay=await factories.person(login_email="fay@people.example"),
@@ -78,7 +94,7 @@ SUPPORT: Answers = ("UNAUTHENTICATED", "FORBIDDEN", "FORBIDDEN", "FORBIDDEN", "F
 Row = tuple[Callable[[World], str], Answers]
 
 
-def bulk(name: str, which: Callable[[World], Attachment], more: str = "") -> Callable[[World], str]:
+def bulk(name: str, which: Callable[[World], Attachment | SpaceSubscription], more: str = "") -> Callable[[World], str]:
     """A bulk mutation on one attachment."""
     return lambda w: f'{name}(ids: ["{w.id(which(w))}"]{more}) {{ results {{ errors {{ code }} }} errors {{ code }} }}'
 
@@ -170,6 +186,27 @@ MUTATIONS: dict[str, Row] = {
     ),
     "updateStructure": (act('updateStructure(input: {id: "<structure>", phone: "0123456789"})'), MANAGERS),
     "saveService": (act('saveService(input: {structureId: "<structure>", code: "S2", name: "Second"})'), MANAGERS),
+    "requestSpaceSubscriptions": (
+        lambda w: (
+            f'requestSpaceSubscriptions(input: {{requests: [{{structureId: "{w.id(w.structure)}", space: WORKS_INVOICES,'
+            ' effectiveFrom: "2027-04-01"}]}) { results { errors { code } } errors { code } }'
+        ),
+        ("UNAUTHENTICATED", "FORBIDDEN", "ok", "ok", "ok", "FORBIDDEN"),
+    ),
+    "grantSpaceSubscriptions": (
+        lambda w: (
+            f'grantSpaceSubscriptions(input: {{structureId: "{w.id(w.structure)}", space: WORKS_INVOICES, userIds:'
+            f' ["{ids.encode("User", w.tim.user_id)}"], effectiveFrom: "2027-04-01"}})'
+            " { results { errors { code } } errors { code } }"
+        ),
+        MANAGERS,
+    ),
+    "validateSpaceSubscriptions": (bulk("validateSpaceSubscriptions", lambda w: w.ask), MANAGERS_OF_SEEN),
+    "refuseSpaceSubscriptions": (
+        bulk("refuseSpaceSubscriptions", lambda w: w.ask, ', reason: "not needed"'),
+        MANAGERS_OF_SEEN,
+    ),
+    "removeSpaceSubscriptions": (bulk("removeSpaceSubscriptions", lambda w: w.wes), MANAGERS_OF_SEEN),
     "openSpaces": (act('openSpaces(structureId: "<structure>", spaces: [COMMITMENTS])'), MANAGERS),
     "closeSpaces": (act('closeSpaces(structureId: "<structure>", spaces: [COMMITMENTS])'), MANAGERS),
     "reopenAccount": (act('reopenAccount(userId: "<sly>", reason: "by mistake")'), SUPPORT),
@@ -228,12 +265,15 @@ FIELDS: dict[str, Row] = {
 SAME_FOR_ALL = {
     "Account": "id user loginEmail contactEmail pendingContactEmail firstName lastName phone postalAddress language timeZone"
     " receiveActivityNotifications secretQuestion state reactivableUntil attachments attachmentsToReview history sessions"
-    " deactivationPreview",
+    " deactivationPreview spaceSubscriptions spaceSubscriptionsToReview access",
     "User": "id firstName lastName displayName state",
     "Structure": "id identifierType identifier name kind status postalAddress email phone serviceCodeRequired"
     " engagementNumberRequired principalManager services openSpaces viewerAttachment",
     "Attachment": "id user structure onBehalfOf role status inEffect validFrom validUntil services comment refusalReason"
     " requestedAt decidedAt decidedBy viewerActs",
+    "SpaceSubscription": "id user structure space services mode status inEffect effectiveFrom comment refusalReason"
+    " requestedAt decidedAt decidedBy viewerActs",
+    "Access": "allowed reason explanation changesOn",
     "Event": "id type occurredAt actor subject structure summary",
     "Service": "id code name active validFrom validUntil engagementNumberRequired",
     "Session": "id current createdAt lastSeenAt userAgent",

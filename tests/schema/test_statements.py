@@ -6,8 +6,13 @@ from contextlib import contextmanager
 
 import pytest
 
+from models.accounts import Account
 from models.attachments import Attachment, AttachmentService, AttachmentStatus, Role
 from models.services import Service
+from models.spaces import SpaceCode
+from models.structures import Structure
+from models.subscriptions import SubscriptionService
+from schema import ids
 from tests import factories
 from tests.schema.conftest import Ask
 
@@ -21,6 +26,12 @@ REVIEW_QUEUE = """{ me { attachmentsToReview(first: 50) { totalCount edges { nod
 SEARCH = """{ structures(search: {name: "structure"}, first: 50) { totalCount edges { node {
   id name identifier kind principalManager { displayName } openSpaces { code } services { code }
   viewerAttachment { status structure { name } } } } } }"""
+
+MY_SPACES = """query Mine($at: ID!) { me {
+  access(space: COMMITMENTS, structureId: $at) { allowed reason changesOn }
+  spaceSubscriptions(first: 50) { totalCount edges { node {
+    id mode status inEffect effectiveFrom viewerActs space { code label } user { displayName } decidedBy { displayName }
+    structure { name } services { code } } } } } }"""
 
 
 @contextmanager
@@ -91,4 +102,20 @@ async def test_search_costs_as_many_statements_for_one_structure_as_for_twenty(a
         data = await ask(SEARCH, ada)
     assert (len(data["structures"]["edges"]), data["structures"]["totalCount"]) == (count, count)
     # structures and their number; seats and their holders; spaces; services; the viewer's attachments and their structures
+    assert len(seen) == 8, "\n".join(seen)
+
+
+@pytest.mark.parametrize("count", [1, 20])
+async def test_my_spaces_cost_as_many_statements_for_one_subscription_as_for_twenty(ask: Ask, count: int) -> None:
+    ada = await attach_with_services(count, status=AttachmentStatus.VALIDATED, to_own=True)
+    for structure in await Structure.all():
+        row = await factories.subscription(ada, structure, SpaceCode.COMMITMENTS, decided_by=await Account.first())
+        await SubscriptionService.create(subscription=row, service=await Service.filter(structure=structure).first())
+    with statements() as seen:
+        data = await ask(MY_SPACES, ada, at=ids.encode("Structure", structure.id))
+    edges = data["me"]["spaceSubscriptions"]["edges"]
+    assert (len(edges), data["me"]["spaceSubscriptions"]["totalCount"]) == (count, count)
+    assert edges[0]["node"]["services"] == [{"code": "S0"}]
+    assert data["me"]["access"]["reason"] == "SPACE_NOT_OPEN"
+    # account; the answer; subscriptions and their number; the viewer's roles; users (deciders among them), structures, services
     assert len(seen) == 8, "\n".join(seen)
