@@ -194,6 +194,18 @@ class AlreadyAttached(DomainError):
     code = ErrorCode.ALREADY_EXISTS
 
 
+class ActivityKeyTaken(DomainError):
+    """The integration has recorded another activity under this key: a key names one activity for good."""
+
+    code = ErrorCode.CONFLICT
+
+
+class ApiKeyNameTaken(DomainError):
+    """An API key in use has this name."""
+
+    code = ErrorCode.ALREADY_EXISTS
+
+
 class StructureInactive(DomainError):
     """The structure has ended: nobody can be attached to it any more."""
 
@@ -323,6 +335,12 @@ class TransitionNotAllowed(DomainError):
 
     def __init__(self, *path: str, status: str, act: str) -> None:
         super().__init__(*path, status=status, act=act)
+
+
+class AcknowledgementNotAsked(DomainError):
+    """The activity doesn't ask to be acknowledged."""
+
+    code = ErrorCode.INVALID_TRANSITION
 
 
 class OwnRequest(DomainError):

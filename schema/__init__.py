@@ -11,6 +11,7 @@ from strawberry.tools import merge_types
 from schema import arguments
 from schema import enums as enums
 from schema.accounts import AccountMutation, AccountQuery
+from schema.activities import ActivityMutation
 from schema.attachments import AttachmentMutation
 from schema.lookups import LookupQuery
 from schema.services import ServiceMutation
@@ -19,7 +20,8 @@ from schema.structures import StructureMutation, StructureQuery
 
 Query: Any = merge_types("Query", (LookupQuery, AccountQuery, StructureQuery))
 Mutation: Any = merge_types(
-    "Mutation", (SessionMutation, AccountMutation, AttachmentMutation, StructureMutation, ServiceMutation)
+    "Mutation",
+    (SessionMutation, AccountMutation, AttachmentMutation, StructureMutation, ServiceMutation, ActivityMutation),
 )
 
 

@@ -6,9 +6,10 @@ from typing import Any
 import strawberry
 
 from models.accounts import REACTIVATION_WINDOW, AccountState, Language
-from resolvers import accounts, deactivations, events, profiles, queues, sessions, structures, users
+from resolvers import accounts, activities, deactivations, events, profiles, queues, sessions, structures, users
 from resolvers.deactivations import Succession
 from schema import ids
+from schema.activities import Activity, UnacknowledgedOnly
 from schema.attachments import Attachment, AttachmentFilter, filter_of
 from schema.connections import After, Before, Connection, First, Last, connection_of, page_of
 from schema.context import Info
@@ -110,6 +111,23 @@ class Account(Node):
     ) -> Connection[Attachment]:
         page = page_of(first, after, last, before)
         return connection_of(await info.context.load(queues.to_review, self.id, page, selection_of(info)))
+
+    @made_from("id", description="Activities that concern the person today, the last recorded first.")
+    async def activities(
+        self: Any,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        unacknowledged_only: UnacknowledgedOnly = False,
+    ) -> Connection[Activity]:
+        page = page_of(first, after, last, before)
+        return connection_of(
+            await info.context.load(
+                activities.of_accounts, self.id, page, bool(unacknowledged_only), selection_of(info)
+            )
+        )
 
     @made_from("id", description="What happened to the account and by it, newest first.")
     async def history(
