@@ -139,8 +139,12 @@ CONCERNS = (
     f"a.structure_id = ac.structure_id AND {IN_EFFECT_SQL} AND (a.role <> 'SIMPLE_USER'"
     f" OR ((ac.service_id IS NULL OR {_ENTITLED}) AND (ac.space IS NULL OR {_SUBSCRIBED})))"
 )
+# The first half says nothing new: it keeps the database from looking at other structures' activities.
 CONCERNS_VIEWER = (
-    f"EXISTS (SELECT 1 FROM attachments a JOIN accounts u ON u.id = a.user_id WHERE a.user_id = :viewer AND {CONCERNS})"
+    "ac.structure_id IN (SELECT mine.structure_id FROM attachments mine"
+    " WHERE mine.user_id = :viewer AND mine.status = 'VALIDATED')"
+    " AND EXISTS (SELECT 1 FROM attachments a JOIN accounts u ON u.id = a.user_id"
+    f" WHERE a.user_id = :viewer AND {CONCERNS})"
 )
 
 
