@@ -1,4 +1,4 @@
-"""Who is asking: a bearer token or the session cookie becomes the actor of the operation's context."""
+"""Who is asking: a bearer token, an API key or the session cookie becomes who acts in the operation's context."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from starlette.responses import Response
 from graph import layouts, limits, origins
 from graph.limits import Limits
 from graph.origins import Trusted
-from models import sessions
+from models import keys, sessions
 from models.accounts import Language
 from models.actors import Actor
 from resolvers.scope import Office, Scope
@@ -31,7 +31,7 @@ class Authentication:
     ready: Callable[[], None]
 
     async def context(self, request: Request, response: Response) -> Context:
-        """The context of one operation; a token that isn't good any more is nobody's, so `me` is null, not an error.
+        """The context of one operation; a token or key that isn't good any more is nobody's: `me` is null, no error.
 
         Raises:
             DatabaseAway: when the database can't be asked who it is.
@@ -41,6 +41,8 @@ class Authentication:
         office = self.office
         actor = await sessions.actor_of(token, now=office.clock(), idle=office.session_idle) if token else None
         scope = self.scope(request, actor)
+        key = api_key_of(request)
+        scope.integration = await keys.integration_of(key) if key else None
 
         def set_cookie(token: str | None, expires_at: datetime | None) -> None:
             self._set_cookie(response, token, expires_at)
@@ -77,13 +79,24 @@ class Authentication:
 
 
 def token_of(connection: HTTPConnection, trusted: Trusted) -> str | None:
-    """The token that counts: the one of `Authorization: Bearer` (RFC 6750), else the cookie where it may be used."""
-    given = connection.headers.get("authorization")
-    if given is not None:
-        scheme, _, token = given.partition(" ")
-        return token.strip() or None if scheme.lower() == "bearer" else None
+    """The token that counts: the one of `Authorization: Bearer` (RFC 6750), else the cookie where it may be used.
+
+    Beside any `Authorization` header, an integration's included, the cookie doesn't count.
+    """
+    if "authorization" in connection.headers:
+        return _authorized(connection, "bearer")
     cookie = connection.cookies.get(COOKIE)
     return cookie if cookie and origins.may_use_cookie(connection, trusted) else None
+
+
+def api_key_of(connection: HTTPConnection) -> str | None:
+    """The key of `Authorization: ApiKey`, by which an integration comes."""
+    return _authorized(connection, "apikey")
+
+
+def _authorized(connection: HTTPConnection, scheme: str) -> str | None:
+    given, _, secret = connection.headers.get("authorization", "").partition(" ")
+    return secret.strip() or None if given.lower() == scheme else None
 
 
 def language_of(header: str) -> Language | None:

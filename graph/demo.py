@@ -1,20 +1,22 @@
 """The small world of `rattache serve --demo`: known people and invented structures, made by the ordinary rules."""
 
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 
 from graph.settings import Settings
 from mailer import outbox
 from models import accounts
 from models.accounts import Account, AccountState
-from models.actors import Actor, PlatformRole
+from models.activities import ActivityKind
+from models.actors import Actor, Integration, PlatformRole
 from models.attachments import Role
 from models.identifiers import IdentifierType
 from models.profiles import Language, email_key
 from models.reading import Selection
 from models.spaces import SpaceCode
 from resolvers import accounts as entries
-from resolvers import gifts, operators, requests, services, sessions, structures, subscriptions
+from resolvers import activities, gifts, keys, operators, requests, services, sessions, structures, subscriptions
+from resolvers.activities import NewActivity
 from resolvers.gifts import Gift
 from resolvers.requests import NewRequest
 from resolvers.scope import Office, Scope
@@ -61,6 +63,26 @@ TOWN = Particulars(
 )
 WORKSHOP_SERVICES = (ServiceParticulars("COMPTA", "Comptabilité"), ServiceParticulars("CHANTIERS", "Chantiers"))
 TOWN_SERVICES = (ServiceParticulars("FINANCES", "Direction des finances", engagement_number_required=True),)
+INVOICING = "Facturation (démonstration)"  # an integration whose key nobody is told: `rattache api-key` makes another
+ACTIVITIES = (
+    NewActivity(
+        key="demo-1", identifier_type=WORKSHOP.identifier_type, identifier=WORKSHOP.identifier,
+        kind=ActivityKind.EVENT, title="Un nouveau modèle de facture est proposé",
+        occurred_at=datetime(2026, 1, 12, 8, tzinfo=UTC),
+    ),
+    NewActivity(
+        key="demo-2", identifier_type=WORKSHOP.identifier_type, identifier=WORKSHOP.identifier, service_code="COMPTA",
+        space=SpaceCode.INVOICES_ISSUED, kind=ActivityKind.INVOICE_PROGRESS,
+        title="Facture 2026-0117 mise en paiement", url="https://portail.example/factures/2026-0117",
+        occurred_at=datetime(2026, 1, 19, 14, 30, tzinfo=UTC),
+    ),
+    NewActivity(
+        key="demo-3", identifier_type=WORKSHOP.identifier_type, identifier=WORKSHOP.identifier,
+        space=SpaceCode.INVOICES_ISSUED, kind=ActivityKind.INVOICE_REJECTED,
+        title="Facture 2026-0121 rejetée : numéro d'engagement absent",
+        url="https://portail.example/factures/2026-0121", occurred_at=datetime(2026, 1, 22, 9, 15, tzinfo=UTC),
+    ),
+)  # fmt: skip
 
 
 async def prepare(office: Office) -> None:
@@ -91,6 +113,11 @@ async def prepare(office: Office) -> None:
             structure_id=transport, valid_from=claire.today(), comment="Je suis les remboursements de TIC."
         )
         await requests.request(_as(office, people[LEA]), [asked])
+    if INVOICING not in {key.name for key in await keys.listed()}:
+        await keys.create(Scope(office), INVOICING)
+    by = {key.name: Integration(key.id, key.name) for key in await keys.listed() if key.revoked_at is None}
+    if INVOICING in by:
+        await activities.record(Scope(office, integration=by[INVOICING]), ACTIVITIES)
 
 
 def told(settings: Settings) -> str:

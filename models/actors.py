@@ -1,4 +1,4 @@
-"""Who is acting: the one value that rules and visibility are asked about."""
+"""Who is acting: the value that rules and visibility are asked about; a person, or a program from outside."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -26,3 +26,11 @@ class Actor:
     def is_support(self) -> bool:
         """May this person do what support does? Administrators may too."""
         return self.platform_role is not None
+
+
+@dataclass(frozen=True)
+class Integration:
+    """A program outside that came with an API key: nobody's account, so nothing that needs a session is open to it."""
+
+    key_id: int
+    name: str

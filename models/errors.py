@@ -200,6 +200,18 @@ class AlreadySubscribed(DomainError):
     code = ErrorCode.ALREADY_EXISTS
 
 
+class ActivityKeyTaken(DomainError):
+    """The integration has recorded another activity under this key: a key names one activity for good."""
+
+    code = ErrorCode.CONFLICT
+
+
+class ApiKeyNameTaken(DomainError):
+    """An API key in use has this name."""
+
+    code = ErrorCode.ALREADY_EXISTS
+
+
 class AttachmentNeeded(DomainError):
     """Spaces are for people whose attachment to the structure is validated, in effect or to come."""
 
@@ -335,6 +347,12 @@ class TransitionNotAllowed(DomainError):
 
     def __init__(self, *path: str, status: str, act: str) -> None:
         super().__init__(*path, status=status, act=act)
+
+
+class AcknowledgementNotAsked(DomainError):
+    """The activity doesn't ask to be acknowledged."""
+
+    code = ErrorCode.INVALID_TRANSITION
 
 
 class OwnRequest(DomainError):

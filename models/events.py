@@ -59,19 +59,24 @@ class Fact:
     after: dict[str, Any] = field(default_factory=dict)
 
 
-async def append(fact: Fact, *, actor_id: int | None, at: datetime) -> None:
-    """Store the fact in the running transaction."""
-    await Event.create(
-        type=type(fact).__name__,
-        occurred_at=at,
-        actor_id=actor_id,
-        subject_id=fact.subject_id,
-        structure_id=fact.structure_id,
-        attachment_id=fact.attachment_id,
-        subscription_id=fact.subscription_id,
-        activity_id=fact.activity_id,
-        before=fact.before,
-        after=fact.after,
+async def append(*facts: Fact, actor_id: int | None, at: datetime) -> None:
+    """Store the facts in the running transaction, in their order, by one statement."""
+    await Event.bulk_create(
+        [
+            Event(
+                type=type(fact).__name__,
+                occurred_at=at,
+                actor_id=actor_id,
+                subject_id=fact.subject_id,
+                structure_id=fact.structure_id,
+                attachment_id=fact.attachment_id,
+                subscription_id=fact.subscription_id,
+                activity_id=fact.activity_id,
+                before=fact.before,
+                after=fact.after,
+            )
+            for fact in facts
+        ]
     )
 
 
@@ -269,6 +274,24 @@ class SpaceSubscriptionRemoved(Fact):
 
 class SpaceSubscriptionEnded(Fact):
     """The subscription ended with the attachment."""
+
+
+# ------------------------------------------------------------------ on an activity
+class ActivityRecorded(Fact):
+    """An integration recorded an activity; `after` names the integration."""
+
+
+class ActivityAcknowledged(Fact):
+    """The person acknowledged having read an activity that asks for it."""
+
+
+# ------------------------------------------------------------------ on an API key
+class ApiKeyCreated(Fact):
+    """An operator made an API key; `after` holds its name."""
+
+
+class ApiKeyRevoked(Fact):
+    """An operator revoked an API key; `before` holds its name."""
 
 
 # ------------------------------------------------------------------ reading

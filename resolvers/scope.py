@@ -13,16 +13,16 @@ from mailer.messages import Message
 from mailer.seals import Sealer
 from models import accounts, attachments, database, events
 from models.accounts import Account, Language
-from models.actors import Actor
+from models.actors import Actor, Integration
 from models.attachments import Role
-from models.errors import Unauthenticated
+from models.errors import Forbidden, Unauthenticated
 from models.events import Fact
 
 
 class Record(Protocol):
-    """Writes one fact into the running transaction; `by` names the acting account where nobody is signed in."""
+    """Writes facts into the running transaction; `by` names the acting account where nobody is signed in."""
 
-    async def __call__(self, fact: Fact, *, by: int | None = None) -> None: ...
+    async def __call__(self, *facts: Fact, by: int | None = None) -> None: ...
 
 
 def utc_now() -> datetime:
@@ -55,6 +55,7 @@ class Scope:
     language: Language = Language.FR
     source: str | None = None
     user_agent: str | None = None
+    integration: Integration | None = None
     _roles: dict[int, Role] | None = None
 
     def now(self) -> datetime:
@@ -74,6 +75,17 @@ class Scope:
         if self.actor is None:
             raise Unauthenticated
         return self.actor
+
+    def integrated(self) -> Integration:
+        """Which integration acts.
+
+        Raises:
+            Unauthenticated: when nobody known does.
+            Forbidden: when a person does.
+        """
+        if self.integration is None:
+            raise Unauthenticated if self.actor is None else Forbidden
+        return self.integration
 
     async def actor_name(self) -> str:
         """The acting person's name, as mails and refusals tell it."""
@@ -115,6 +127,6 @@ class Scope:
         )
         await outbox.enqueue(message, to=recipient, sealer=self.office.sealer, now=self.now())
 
-    async def _record(self, fact: Fact, *, by: int | None = None) -> None:
+    async def _record(self, *facts: Fact, by: int | None = None) -> None:
         actor_id = self.actor.account_id if by is None and self.actor is not None else by
-        await events.append(fact, actor_id=actor_id, at=self.now())
+        await events.append(*facts, actor_id=actor_id, at=self.now())

@@ -11,6 +11,7 @@ from strawberry.tools import merge_types
 from schema import arguments
 from schema import enums as enums
 from schema.accounts import AccountMutation, AccountQuery
+from schema.activities import ActivityMutation
 from schema.attachments import AttachmentMutation
 from schema.lookups import LookupQuery
 from schema.services import ServiceMutation
@@ -28,6 +29,7 @@ Mutation: Any = merge_types(
         SpaceSubscriptionMutation,
         StructureMutation,
         ServiceMutation,
+        ActivityMutation,
     ),
 )
 

@@ -10,6 +10,7 @@ from models.spaces import SpaceCode
 from resolvers import (
     access,
     accounts,
+    activities,
     deactivations,
     events,
     profiles,
@@ -22,6 +23,7 @@ from resolvers import (
 from resolvers.deactivations import Succession
 from schema import ids, subscriptions
 from schema.access import Access
+from schema.activities import Activity, UnacknowledgedOnly
 from schema.attachments import Attachment, AttachmentFilter, filter_of
 from schema.connections import After, Before, Connection, First, Last, connection_of, page_of
 from schema.context import Info
@@ -157,6 +159,23 @@ class Account(Node):
     ) -> Access:
         structure = ids.decode(structure_id, "Structure", "structure_id")
         return await info.context.load(access.answers, structure, space, at)
+
+    @made_from("id", description="Activities that concern the person today, the last recorded first.")
+    async def activities(
+        self: Any,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        unacknowledged_only: UnacknowledgedOnly = False,
+    ) -> Connection[Activity]:
+        page = page_of(first, after, last, before)
+        return connection_of(
+            await info.context.load(
+                activities.of_accounts, self.id, page, bool(unacknowledged_only), selection_of(info)
+            )
+        )
 
     @made_from("id", description="What happened to the account and by it, newest first.")
     async def history(

@@ -8,6 +8,7 @@ from strawberry.types.enum import StrawberryEnumDefinition
 
 from models.access import AccessReason
 from models.accounts import AccountState, Language
+from models.activities import ActivityKind
 from models.attachments import AttachmentStatus, DecisionAct, Role
 from models.errors import ErrorCode
 from models.identifiers import IdentifierType
@@ -102,6 +103,11 @@ _described(AccessReason, "Why a space may be used or not.", {
 _described(
     SpaceCode, "A space: a set of functions of the portal.", {code.name: WORDING[code].about_en for code in SpaceCode}
 )
+_described(ActivityKind, "What an activity reports.", {
+    "EVENT": "Something that happened.",
+    "INVOICE_PROGRESS": "An invoice went a step further.",
+    "INVOICE_REJECTED": "An invoice was rejected: whoever it concerns is asked to acknowledge having read it.",
+})  # fmt: skip
 _described(ErrorCode, "Why an act was refused; stable, for programs. `message` says it to people.", {
     "REQUIRED": "A mandatory value is absent or blank.",
     "INVALID": "A value is not of the form its field takes.",

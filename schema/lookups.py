@@ -6,7 +6,7 @@ from typing import Any
 import strawberry
 
 from models.errors import TooMany
-from resolvers import accounts, events, queues, services, structures, subscription_queues, users
+from resolvers import accounts, activities, events, queues, services, structures, subscription_queues, users
 from schema import ids
 from schema.context import Batch, Info
 from schema.nodes import Found, Node
@@ -15,6 +15,7 @@ from schema.selections import selection_of
 MOST_IDS = 100
 FINDERS: dict[str, Batch] = {
     "Account": accounts.by_ids,
+    "Activity": activities.visible,
     "Attachment": queues.visible,
     "Event": events.visible,
     "SpaceSubscription": subscription_queues.visible,

@@ -72,6 +72,10 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "Gestionnaire principal désigné par l'assistance.",
         "Principal manager appointed by support.",
     ),
+    "ActivityRecorded": ("Activité enregistrée par une intégration.", "Activity recorded by an integration."),
+    "ActivityAcknowledged": ("Lecture d'une activité confirmée.", "Activity acknowledged as read."),
+    "ApiKeyCreated": ("Clé d'API créée.", "API key created."),
+    "ApiKeyRevoked": ("Clé d'API révoquée.", "API key revoked."),
 }
 
 ROLES: Mapping[str, tuple[str, str]] = {

@@ -44,6 +44,14 @@ WORDS: Words = {
         "Il faut d'abord un rattachement validé à cette structure.",
         "A validated attachment to this structure is needed first.",
     ),
+    "ActivityKeyTaken": (
+        "Une autre activité a déjà été enregistrée sous cette clé.",
+        "Another activity has been recorded under this key already.",
+    ),
+    "ApiKeyNameTaken": (
+        "Une clé en service porte déjà ce nom : révoquez-la, ou choisissez un autre nom.",
+        "A key in use has this name already: revoke it, or choose another name.",
+    ),
     "StructureInactive": (
         "Cette structure n'est plus active : on ne peut plus y être rattaché.",
         "This structure has ended: nobody can be attached to it any more.",
@@ -101,6 +109,10 @@ WORDS: Words = {
     "TransitionNotAllowed": (
         "L'état actuel ne permet pas cette action.",
         "The present status does not allow this act.",
+    ),
+    "AcknowledgementNotAsked": (
+        "Cette activité ne demande pas de confirmation de lecture.",
+        "This activity does not ask to be acknowledged.",
     ),
     "OwnRequest": (
         "On ne traite pas sa propre demande.",
@@ -214,6 +226,18 @@ RULES: Words = {
     "Invalid.same_person": (
         "Le successeur doit être quelqu'un d'autre.",
         "The successor must be somebody else.",
+    ),
+    "Invalid.url": (
+        "Saisissez une adresse absolue en http:// ou https://, sans mot de passe, ses caractères spéciaux encodés.",
+        "Enter an absolute address in http:// or https://, without a password, its special characters encoded.",
+    ),
+    "Invalid.time_zone_given": (
+        "Donnez l'instant avec son fuseau, par exemple 2026-01-31T09:30:00+01:00.",
+        "Give the moment with its time zone, for example 2026-01-31T09:30:00+01:00.",
+    ),
+    "Invalid.occurrence": (
+        "Donnez un instant depuis l'an 2000, au plus un jour après maintenant.",
+        "Give a moment since the year 2000, at most one day after now.",
     ),
     "WeakPassword.composition": (
         "Le mot de passe compte au moins 12 caractères avec minuscule, majuscule, chiffre et caractère spécial,"

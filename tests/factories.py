@@ -5,10 +5,13 @@ from itertools import count
 from typing import Any
 
 from models.accounts import Account, AccountState
+from models.activities import Activity, ActivityKind
+from models.actors import Integration
 from models.attachments import Attachment, AttachmentStatus, Role
 from models.events import Event
 from models.folding import fold
 from models.identifiers import IdentifierType
+from models.keys import ApiKey
 from models.outbox import Mail
 from models.spaces import SpaceCode
 from models.structures import Structure, StructureKind
@@ -97,6 +100,26 @@ async def subscription(user: Account, structure: Structure, space: SpaceCode, **
     if values["status"] in {SpaceSubscriptionStatus.VALIDATED, SpaceSubscriptionStatus.REFUSED}:
         values.setdefault("decided_at", LONG_AGO)
     return await SpaceSubscription.create(user=user, structure=structure, space=space, **values)
+
+
+async def integration(name: str | None = None) -> Integration:
+    """An integration with an API key in use, of which nobody has the text."""
+    number = next(_numbers)
+    key = await ApiKey.create(name=name or f"integration {number}", key_hash=f"{number:064}", created_at=LONG_AGO)
+    return Integration(key.id, key.name)
+
+
+async def activity(structure: Structure, by: Integration, **changes: Any) -> Activity:
+    """An activity of the structure, an event in no service and no space unless said otherwise."""
+    values: dict[str, Any] = {
+        "api_key_id": by.key_id,
+        "key": f"key {next(_numbers)}",
+        "kind": ActivityKind.EVENT,
+        "title": "Something happened",
+        "occurred_at": LONG_AGO,
+        "recorded_at": LONG_AGO,
+    } | changes
+    return await Activity.create(structure=structure, **values)
 
 
 async def traces() -> tuple[int, int]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from models import spaces
 from models.accounts import REACTIVATION_WINDOW, Account, AccountState
+from models.activities import Acknowledgement, Activity, ActivityKind
 from models.attachments import Attachment, AttachmentStatus, Role
 from models.events import Event
 from models.outbox import Mail, MailState
@@ -75,6 +76,7 @@ async def check(now: datetime) -> None:
     _states_are_those_of_the_last_event(accounts, attachments, events, now)
     _mails_tell_events(mails, events)
     _events_hold_no_secret(events)
+    _activities_are_told_once(await Activity.all(), await Acknowledgement.all(), events)
 
 
 def _attachments_are_sound(attachments: Iterable[Attachment]) -> None:
@@ -208,3 +210,23 @@ def _events_hold_no_secret(events: Iterable[Event]) -> None:
         for values in (event.before, event.after):
             assert not any(word in key.casefold() for key in values for word in SECRET_WORDS), event.type
             assert "$argon2" not in str(values), event.type
+
+
+def _activities_are_told_once(
+    activities: Iterable[Activity], acknowledgements: Iterable[Acknowledgement], events: Iterable[Event]
+) -> None:
+    """Every event of an activity has its row, and no row two events; only what asks for it is acknowledged."""
+    asking = {row.id: row.requires_acknowledgement for row in activities}
+    for row in activities:
+        assert row.kind != ActivityKind.INVOICE_REJECTED or asking[row.id], f"activity {row.id} asks for nothing"
+    given = {(row.activity_id, row.user_id) for row in acknowledgements}
+    assert all(asking[activity_id] for activity_id, _ in given), "what didn't ask was acknowledged"
+    recorded = [event.activity_id for event in events if event.type == "ActivityRecorded"]  # type: ignore[attr-defined]
+    read = [
+        (event.activity_id, event.subject_id)  # type: ignore[attr-defined]
+        for event in events
+        if event.type == "ActivityAcknowledged"
+    ]
+    assert (len(recorded), len(read)) == (len(set(recorded)), len(set(read))), "an activity is told twice"
+    assert set(recorded) <= asking.keys(), "an event tells of no activity"
+    assert set(read) <= given, "an event tells of no acknowledgement"

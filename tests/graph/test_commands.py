@@ -33,7 +33,17 @@ def run(folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedP
 
 def test_help_names_every_command(tmp_path: Path) -> None:
     told = run(tmp_path, "--help").stdout
-    commands = ["serve", "worker", "migrate", "create-admin", "import-structures", "export-schema", "check", "mail"]
+    commands = [
+        "serve",
+        "worker",
+        "migrate",
+        "create-admin",
+        "import-structures",
+        "export-schema",
+        "check",
+        "mail",
+        "api-key",
+    ]
     assert re.findall(r"^  ([a-z][a-z-]+)  ", told, re.MULTILINE) == commands
     for command in commands:
         assert "Usage: rattache" in run(tmp_path, command, "--help").stdout
@@ -78,6 +88,8 @@ def test_check_names_what_fails(tmp_path: Path, settings: dict[str, str], failed
         (["create-admin", "nobody"], {}, 1,
          "Enter an e-mail address such as name@example.com, without accents before the at sign."),
         (["mail", "show", "7"], {}, 1, "There is no mail 7."),
+        (["api-key", "revoke", "erp"], {}, 1, "No key named erp is in use."),
+        (["api-key", "create", " "], {}, 1, "This field is mandatory."),
     ],
 )  # fmt: skip
 def test_what_can_not_be_done_is_told_in_one_sentence(
@@ -149,6 +161,31 @@ def test_mails_are_listed_shown_and_tried_again(tmp_path: Path) -> None:
     assert "account_activation" not in dead
     assert "address: noor@people.example\n" in shown
     assert retried == "1 mails will be tried again.\n"
+
+
+def test_an_operator_lets_an_integration_in_and_stops_it(tmp_path: Path) -> None:
+    query = """mutation { recordActivities(input: [{key: "1", structureIdentifier: {type: SIRET, value: "73282932000074"},
+      kind: EVENT, title: "T", occurredAt: "2026-01-31T09:30:00Z"}]) { recorded errors { code path } } }"""
+    with Server(tmp_path, {"LOG_FORMAT": "json"}) as server:
+        settings = {"DATA_DIR": str(tmp_path / "data")}
+        made = run(tmp_path, "api-key", "create", "erp", **settings)
+        key = made.stdout.removesuffix("\n")
+        assert re.fullmatch(r"rattache_[A-Za-z0-9_-]{43}", key)
+        assert made.stderr == "The key of erp, which is shown only now:\n"
+        twice = run(tmp_path, "api-key", "create", "erp", **settings)
+        headers = {"authorization": f"ApiKey {key}"}
+        answer = httpx.post(f"{server.url}/graphql", json={"query": query}, headers=headers).json()
+        listed = run(tmp_path, "api-key", "list", **settings).stdout
+        revoked = run(tmp_path, "api-key", "revoke", "erp", **settings).stdout
+        refused = httpx.post(f"{server.url}/graphql", json={"query": query}, headers=headers).json()
+    taken = "A key in use has this name already: revoke it, or choose another name."
+    assert (twice.returncode, twice.stdout, twice.stderr) == (1, "", f"rattache: {taken}\n")
+    unknown = {"code": "NOT_FOUND", "path": ["0", "structureIdentifier"]}
+    assert answer["data"] == {"recordActivities": {"recorded": 0, "errors": [unknown]}}
+    assert "erp" in listed
+    assert revoked == "The key of erp is revoked.\n"
+    assert refused["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
+    assert key.removeprefix("rattache_") not in server.written() + listed
 
 
 def test_a_server_stops_when_asked_and_its_worker_with_it(tmp_path: Path) -> None:

@@ -7,19 +7,22 @@ import pytest
 
 from graph import demo
 from models.accounts import Account
+from models.activities import Activity
 from models.attachments import Attachment
 from models.events import Event
+from models.keys import ApiKey
 from models.outbox import Mail
 from models.structures import Structure
 from models.tokens import OneTimeToken
-from resolvers.scope import Office
+from resolvers import keys
+from resolvers.scope import Office, Scope
 from tests import invariants
 from tests.conftest import Clock
 from tests.graph.apps import SIGN_IN, ask, served, settings_of
 
 WORLD = """{ me { attachments(first: 10) { edges { node { role status structure { name kind } } } }
-  attachmentsToReview(first: 10) { totalCount } } }"""
-TABLES: tuple[Any, ...] = (Account, Structure, Attachment, Event, Mail, OneTimeToken)
+  attachmentsToReview(first: 10) { totalCount } activities { totalCount } } }"""
+TABLES: tuple[Any, ...] = (Account, Structure, Attachment, Event, Mail, OneTimeToken, Activity, ApiKey)
 
 
 async def test_a_second_start_doubles_nothing(db: str, office: Office, clock: Clock) -> None:
@@ -28,7 +31,7 @@ async def test_a_second_start_doubles_nothing(db: str, office: Office, clock: Cl
     made = [await table.all().count() for table in TABLES]
     await demo.prepare(office)
     assert [await table.all().count() for table in TABLES] == made
-    assert made[:3] == [5, 3, 6]
+    assert (made[:3], made[-2:]) == ([5, 3, 6], [3, 1])
 
 
 async def test_what_people_changed_stays(db: str, office: Office) -> None:
@@ -40,20 +43,27 @@ async def test_what_people_changed_stays(db: str, office: Office) -> None:
     assert await Structure.all().count() == 3
 
 
+async def test_a_revoked_integration_of_the_demo_stays_revoked(db: str, office: Office) -> None:
+    await demo.prepare(office)
+    await keys.revoke(Scope(office), demo.INVOICING)
+    await demo.prepare(office)
+    assert await ApiKey.filter(revoked_at=None).count() == 0
+
+
 @pytest.mark.parametrize(
-    ("email", "attachments", "to_review"),
+    ("email", "attachments", "to_review", "activities"),
     [
         (demo.CLAIRE, {("PRINCIPAL_MANAGER", "VALIDATED", "Ateliers Delmas", "PRIVATE"),
-                       ("PRINCIPAL_MANAGER", "VALIDATED", "Transports Armor Littoral", "PRIVATE")}, 1),
-        (demo.SAMIR, {("SECONDARY_MANAGER", "VALIDATED", "Ateliers Delmas", "PRIVATE")}, 0),
+                       ("PRINCIPAL_MANAGER", "VALIDATED", "Transports Armor Littoral", "PRIVATE")}, 1, 3),
+        (demo.SAMIR, {("SECONDARY_MANAGER", "VALIDATED", "Ateliers Delmas", "PRIVATE")}, 0, 3),
         (demo.LEA, {("SIMPLE_USER", "VALIDATED", "Ateliers Delmas", "PRIVATE"),
-                    ("SIMPLE_USER", "PENDING", "Transports Armor Littoral", "PRIVATE")}, 0),
-        (demo.NADIA, {("PRINCIPAL_MANAGER", "VALIDATED", "Commune de Valombre-sur-Ille", "PUBLIC")}, 0),
-        (demo.SUPPORT, set(), 0),
+                    ("SIMPLE_USER", "PENDING", "Transports Armor Littoral", "PRIVATE")}, 0, 2),
+        (demo.NADIA, {("PRINCIPAL_MANAGER", "VALIDATED", "Commune de Valombre-sur-Ille", "PUBLIC")}, 0, 0),
+        (demo.SUPPORT, set(), 0, 0),
     ],
 )  # fmt: skip
 async def test_everyone_of_the_demo_signs_in_and_finds_their_own(
-    tmp_path: Path, email: str, attachments: set[tuple[str, ...]], to_review: int
+    tmp_path: Path, email: str, attachments: set[tuple[str, ...]], to_review: int, activities: int
 ) -> None:
     async with served(settings_of(tmp_path), sends=False, prepare=demo.prepare) as client:
         entry = await ask(client, SIGN_IN, email=email, password=demo.PASSWORD)
@@ -63,6 +73,7 @@ async def test_everyone_of_the_demo_signs_in_and_finds_their_own(
     found = {(node["role"], node["status"], node["structure"]["name"], node["structure"]["kind"]) for node in nodes}
     assert found == attachments
     assert me["attachmentsToReview"]["totalCount"] == to_review
+    assert me["activities"]["totalCount"] == activities
 
 
 async def test_the_identifier_of_the_example_is_free(db: str, office: Office) -> None:

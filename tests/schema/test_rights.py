@@ -11,6 +11,7 @@ import pytest
 from graphql import GraphQLObjectType
 
 from models.accounts import Account, AccountState
+from models.activities import Activity
 from models.actors import PlatformRole
 from models.attachments import Attachment, AttachmentStatus, Role
 from models.services import Service
@@ -41,8 +42,9 @@ class World:
     pat: Account  # attached, waits for activation
     sly: Account  # suspended
     fay: Account  # not attached anywhere
+    activity: Activity  # of the whole structure, asks to be acknowledged
 
-    def id(self, thing: Account | Structure | Attachment | Service | SpaceSubscription) -> str:
+    def id(self, thing: Account | Structure | Attachment | Service | SpaceSubscription | Activity) -> str:
         name = "User" if isinstance(thing, Account) else type(thing).__name__
         return ids.encode(name, thing.id)
 
@@ -79,6 +81,7 @@ async def world(db: str) -> World:
         pat=pat,
         sly=await factories.person(state=AccountState.SUSPENDED),
         fay=await factories.person(login_email="fay@people.example"),
+        activity=await factories.activity(structure, await factories.integration(), requires_acknowledgement=True),
     )
 
 
@@ -104,8 +107,9 @@ def act(text: str) -> Callable[[World], str]:
 
     def fill(world: World) -> str:
         filled = text
-        for name in ("structure", "vacant", "service", "tim", "dan", "rex", "pat", "sly", "fay"):
+        for name in ("structure", "vacant", "service", "tim", "dan", "rex", "pat", "sly", "fay", "activity"):
             filled = filled.replace(f"<{name}>", world.id(getattr(world, name)))
+        filled = filled.replace("<identifier>", world.structure.identifier)
         return filled.replace("<tim user>", ids.encode("User", world.tim.user_id)) + " { errors { code } }"
 
     return fill
@@ -209,6 +213,17 @@ MUTATIONS: dict[str, Row] = {
     "removeSpaceSubscriptions": (bulk("removeSpaceSubscriptions", lambda w: w.wes), MANAGERS_OF_SEEN),
     "openSpaces": (act('openSpaces(structureId: "<structure>", spaces: [COMMITMENTS])'), MANAGERS),
     "closeSpaces": (act('closeSpaces(structureId: "<structure>", spaces: [COMMITMENTS])'), MANAGERS),
+    "recordActivities": (
+        act(
+            'recordActivities(input: [{key: "1", structureIdentifier: {type: OTHER, value: "<identifier>"},'
+            ' kind: EVENT, title: "T", occurredAt: "2027-03-01T12:00:00Z"}])'
+        ),
+        ("UNAUTHENTICATED", "FORBIDDEN", "FORBIDDEN", "FORBIDDEN", "FORBIDDEN", "FORBIDDEN"),
+    ),
+    "acknowledgeActivities": (
+        act('acknowledgeActivities(ids: ["<activity>"])'),
+        ("UNAUTHENTICATED", "NOT_FOUND", "ok", "ok", "ok", "NOT_FOUND"),
+    ),
     "reopenAccount": (act('reopenAccount(userId: "<sly>", reason: "by mistake")'), SUPPORT),
     "suspendAccount": (act('suspendAccount(userId: "<fay>", reason: "abuse")'), SUPPORT),
     "appointPrincipalManager": (
@@ -238,6 +253,10 @@ QUERIES: dict[str, Row] = {
 }
 # Fields that some of those who reach the type don't see. Each is asked of the world's structure, or of a person there.
 FIELDS: dict[str, Row] = {
+    "Query.node of an Activity": (
+        lambda w: f'node(id: "{w.id(w.activity)}") {{ id }}',
+        ("UNAUTHENTICATED", "null", "ok", "ok", "ok", "null"),
+    ),
     "Structure.attachments": (
         lambda w: f'node(id: "{w.id(w.structure)}") {{ ... on Structure {{ attachments {{ totalCount }} }} }}',
         SEEN,
@@ -265,7 +284,7 @@ FIELDS: dict[str, Row] = {
 SAME_FOR_ALL = {
     "Account": "id user loginEmail contactEmail pendingContactEmail firstName lastName phone postalAddress language timeZone"
     " receiveActivityNotifications secretQuestion state reactivableUntil attachments attachmentsToReview history sessions"
-    " deactivationPreview spaceSubscriptions spaceSubscriptionsToReview access",
+    " deactivationPreview spaceSubscriptions spaceSubscriptionsToReview access activities",
     "User": "id firstName lastName displayName state",
     "Structure": "id identifierType identifier name kind status postalAddress email phone serviceCodeRequired"
     " engagementNumberRequired principalManager services openSpaces viewerAttachment",
@@ -275,6 +294,7 @@ SAME_FOR_ALL = {
     " requestedAt decidedAt decidedBy viewerActs",
     "Access": "allowed reason explanation changesOn",
     "Event": "id type occurredAt actor subject structure summary",
+    "Activity": "id kind structure service space title url occurredAt requiresAcknowledgement acknowledgedAt",
     "Service": "id code name active validFrom validUntil engagementNumberRequired",
     "Session": "id current createdAt lastSeenAt userAgent",
     "Space": "code label description",
@@ -349,3 +369,21 @@ async def test_query_answers_each_viewer_as_the_matrix_says(
     assert principal is not None
     await principal.update_from_dict({"line1": "1", "postcode": "75001", "city": "Paris", "country": "FR"}).save()
     assert await _answer(scope_of(world.viewers[viewer]), "query", make(world)) == expected
+
+
+@pytest.mark.parametrize("name", MUTATIONS)
+async def test_an_integration_records_activities_and_is_nobody_for_all_else(
+    world: World, scope_of: Callable[..., Scope], name: str
+) -> None:
+    make, (as_nobody, *_) = MUTATIONS[name]
+    scope = scope_of()
+    scope.integration = await factories.integration()
+    assert await _answer(scope, "mutation", make(world)) == ("ok" if name == "recordActivities" else as_nobody)
+
+
+@pytest.mark.parametrize("name", QUERIES | FIELDS)
+async def test_an_integration_reads_nothing(world: World, scope_of: Callable[..., Scope], name: str) -> None:
+    make, (as_nobody, *_) = (QUERIES | FIELDS)[name]
+    scope = scope_of()
+    scope.integration = await factories.integration()
+    assert await _answer(scope, "query", make(world)) == as_nobody

@@ -1,18 +1,21 @@
 """How many statements the portal's main reads cost: a fixed number for each, however many rows there are."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
 
+from models import database
 from models.accounts import Account
 from models.attachments import Attachment, AttachmentService, AttachmentStatus, Role
 from models.services import Service
 from models.spaces import SpaceCode
 from models.structures import Structure
 from models.subscriptions import SubscriptionService
-from schema import ids
+from resolvers.scope import Scope
+from schema import ids, schema
+from schema.context import Context
 from tests import factories
 from tests.schema.conftest import Ask
 
@@ -23,6 +26,9 @@ MY_ACCOUNT = """{ me { displayed: firstName loginEmail user { displayName } sess
     services { code name } } } } } }"""
 REVIEW_QUEUE = """{ me { attachmentsToReview(first: 50) { totalCount edges { node {
   id comment validFrom viewerActs user { displayName contactEmail postalAddress { city } } structure { name } services { code } } } } } }"""
+ACTIVITIES = """{ me { activities(first: 50) { totalCount edges { node {
+  id kind title url occurredAt requiresAcknowledgement acknowledgedAt space { code } service { code name }
+  structure { name principalManager { displayName } } } } } } }"""
 SEARCH = """{ structures(search: {name: "structure"}, first: 50) { totalCount edges { node {
   id name identifier kind principalManager { displayName } openSpaces { code } services { code }
   viewerAttachment { status structure { name } } } } } }"""
@@ -119,3 +125,44 @@ async def test_my_spaces_cost_as_many_statements_for_one_subscription_as_for_twe
     assert data["me"]["access"]["reason"] == "SPACE_NOT_OPEN"
     # account; the answer; subscriptions and their number; the viewer's roles; users (deciders among them), structures, services
     assert len(seen) == 8, "\n".join(seen)
+
+
+@pytest.mark.parametrize("count", [1, 20])
+async def test_activities_cost_as_many_statements_for_one_as_for_twenty(ask: Ask, count: int) -> None:
+    ada, by = await factories.person(), await factories.integration()
+    for _ in range(count):
+        structure = await factories.structure(ada)
+        service = await Service.create(structure=structure, code="S", name="Service")
+        await factories.activity(structure, by, service=service, space="HOME")
+    with statements() as seen:
+        data = await ask(ACTIVITIES, ada)
+    activities = data["me"]["activities"]
+    assert (len(activities["edges"]), activities["totalCount"]) == (count, count)
+    # account; activities and their number; structures, services; of the structures: seats and their holders
+    assert len(seen) == 7, "\n".join(seen)
+
+
+RECORD = (
+    """mutation ($input: [RecordActivityInput!]!) { recordActivities(input: $input) { recorded errors { code } } }"""
+)
+
+
+@pytest.mark.parametrize("count", [1, 500])
+async def test_recording_costs_as_many_statements_for_one_activity_as_for_five_hundred(
+    db: str, scope_of: Callable[..., Scope], count: int
+) -> None:
+    scope = scope_of()
+    scope.integration = await factories.integration()
+    structures = [await factories.structure() for _ in range(min(count, 20))]
+    for structure in structures:
+        await Service.create(structure=structure, code="S", name="Service")
+    given = [
+        {"key": str(n), "structureIdentifier": {"type": "OTHER", "value": structures[n % 20].identifier},
+         "serviceCode": "S", "kind": "EVENT", "title": "T", "occurredAt": "2027-03-01T12:00:00Z"}
+        for n in range(count)
+    ]  # fmt: skip
+    with statements() as seen:
+        result = await schema.execute(RECORD, {"input": given}, context_value=Context(scope=scope))
+    assert result.data == {"recordActivities": {"recorded": count, "errors": []}}
+    # structures, services; the key held; what there was; activities, their ids, events; on SQLite COMMIT and BEGIN
+    assert len(seen) == (9 if database.is_sqlite() else 7), "\n".join(seen)

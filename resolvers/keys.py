@@ -1,0 +1,45 @@
+"""API keys of integrations: made, listed and revoked by operators from the command line."""
+
+from models import keys, texts
+from models.database import Duplicate
+from models.errors import ApiKeyNameTaken, DomainError, refuse_if_any
+from models.events import ApiKeyCreated, ApiKeyRevoked
+from models.keys import LONGEST_NAME, PREFIX, ApiKey
+from resolvers.scope import Scope
+
+
+async def create(scope: Scope, name: str) -> str:
+    """A new API key under this name: the one time that it is told, since only its hash is kept.
+
+    Raises:
+        DomainError: when the name is blank, too long or has characters that don't show.
+        ApiKeyNameTaken: when a key in use has it.
+    """
+    problems: list[DomainError] = []
+    name = texts.required(problems, name, "name", most=LONGEST_NAME)
+    refuse_if_any(problems)
+    key = PREFIX + scope.office.token()
+    try:
+        async with scope.transaction() as record:
+            await keys.keep(name, key, at=scope.now())
+            await record(ApiKeyCreated(after={"name": name}))
+    except Duplicate as error:
+        raise ApiKeyNameTaken("name") from error
+    return key
+
+
+async def revoke(scope: Scope, name: str) -> bool:
+    """The key of this name stopped for good: its integration is nobody from now on; False when none is in use."""
+    async with scope.transaction() as record:
+        key = await keys.in_use(texts.tidy(name))
+        if key is None:
+            return False
+        key.revoked_at = scope.now()
+        await key.save()
+        await record(ApiKeyRevoked(before={"name": key.name}))
+    return True
+
+
+async def listed() -> list[ApiKey]:
+    """Every key there was, revoked ones too, in the order of their making."""
+    return await keys.listed()

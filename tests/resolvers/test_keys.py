@@ -1,0 +1,69 @@
+"""API keys: told once, stored as a hash, good until revoked."""
+
+import hashlib
+import re
+
+from models import keys as rows
+from models.actors import Integration
+from models.errors import ApiKeyNameTaken, Invalid, Missing, TooLong
+from models.events import Event
+from models.keys import ApiKey
+from resolvers import keys
+from tests import factories, invariants
+from tests.conftest import Clock
+from tests.resolvers.crowds import MANY, ScopeOf, kinds, together
+from tests.resolvers.mailbox import assert_untold, refused
+
+
+async def test_operator_makes_a_key_of_which_only_the_hash_is_kept(db: str, scope_of: ScopeOf, clock: Clock) -> None:
+    key = await keys.create(scope_of(), " Facturation ")
+    assert re.fullmatch(r"rattache_[A-Za-z0-9_-]{43}", key)
+    row = await ApiKey.get()
+    assert (row.name, row.key_hash, row.created_at, row.revoked_at) == (
+        "Facturation", hashlib.sha256(key.encode()).hexdigest(), clock.now, None
+    )  # fmt: skip
+    event = await Event.get()
+    assert (event.type, event.before, event.after) == ("ApiKeyCreated", {}, {"name": "Facturation"})
+    await assert_untold(key, key.removeprefix("rattache_"), row.key_hash)
+    assert await rows.integration_of(key) == Integration(row.id, "Facturation")
+    await invariants.check(clock.now)
+
+
+async def test_two_keys_are_never_alike(db: str, scope_of: ScopeOf) -> None:
+    assert await keys.create(scope_of(), "one") != await keys.create(scope_of(), "two")
+
+
+async def test_a_name_that_can_not_be_one_is_refused(db: str, scope_of: ScopeOf) -> None:
+    for name, problem in ((" ", Missing), ("x" * 101, TooLong), ("a\0", Invalid)):
+        async with refused((problem, "name")):
+            await keys.create(scope_of(), name)
+    assert await ApiKey.all().count() == 0
+
+
+async def test_a_revoked_key_lets_nobody_in_and_its_name_is_free(db: str, scope_of: ScopeOf, clock: Clock) -> None:
+    old = await keys.create(scope_of(), "erp")
+    async with refused((ApiKeyNameTaken, "name")):
+        await keys.create(scope_of(), "erp")
+    assert await keys.revoke(scope_of(), " erp ") is True
+    assert await rows.integration_of(old) is None
+    assert (await ApiKey.get()).revoked_at == clock.now
+    before = await factories.traces()
+    assert await keys.revoke(scope_of(), "erp") is False
+    assert await factories.traces() == before
+    new = await keys.create(scope_of(), "erp")
+    found = await rows.integration_of(new)
+    assert found is not None
+    assert [(row.name, row.revoked_at is None) for row in await keys.listed()] == [("erp", False), ("erp", True)]
+    assert await factories.event_types() == ["ApiKeyCreated", "ApiKeyRevoked", "ApiKeyCreated"]
+
+
+async def test_an_unknown_key_is_nobodys(db: str, scope_of: ScopeOf) -> None:
+    key = await keys.create(scope_of(), "erp")
+    for wrong in ("", "x", key[:-1], key.upper(), key.removeprefix("rattache_"), (await ApiKey.get()).key_hash):
+        assert await rows.integration_of(wrong) is None
+
+
+async def test_fifty_operators_of_one_name_make_one_key(db: str, scope_of: ScopeOf) -> None:
+    answers = await together(keys.create(scope_of(), "erp") for _ in range(MANY))
+    assert kinds(answers) == {"done": 1, "ApiKeyNameTaken": MANY - 1}
+    assert await factories.event_types() == ["ApiKeyCreated"]
