@@ -11,7 +11,7 @@ from models.reading import Column, Page, Row, Selection, Source, day
 from models.services import BY_CODE, SERVICES
 from models.structures import ADDRESS, StructureSearch
 
-BATCH = 500
+BATCH = 250
 # Finding the matches anew for each batch is quick for few of them; for more, walking along all names once is.
 MOST_SOUGHT_ANEW = 20_000
 
@@ -25,15 +25,17 @@ OF_STRUCTURE = Selection(
 )
 
 
-async def structures(criteria: StructureSearch) -> AsyncIterator[Sequence[Row]]:
+async def structures(
+    criteria: StructureSearch, batch: int = BATCH, most_sought_anew: int = MOST_SOUGHT_ANEW
+) -> AsyncIterator[Sequence[Row]]:
     """The structures that meet every criterion, by name; there must be one.
 
     Each batch sees the moment it is read: a structure that is renamed meanwhile may be missed or met twice.
     """
-    page, find = Page(BATCH), structures_.search
+    page, find = Page(batch), structures_.search
     counted = replace(OF_STRUCTURE, total_count=criteria.is_narrow)
     found = await find(criteria, page, counted)
-    if (found.total_count or 0) > MOST_SOUGHT_ANEW:
+    if (found.total_count or 0) > most_sought_anew:
         find = structures_.walk
     yield found.rows
     while found.has_next:
@@ -67,9 +69,9 @@ SUBSCRIBED = Source(
 )
 
 
-async def users(structure_id: int, today: date) -> AsyncIterator[Sequence[AttachedUser]]:
+async def users(structure_id: int, today: date, batch: int = BATCH) -> AsyncIterator[Sequence[AttachedUser]]:
     """The people whose attachment to the structure waits, is validated or deactivated, by name."""
-    page, where = Page(BATCH), ["a.structure_id = :structure", LIVE_SQL]
+    page, where = Page(batch), ["a.structure_id = :structure", LIVE_SQL]
     parameters = {"structure": structure_id, "today": today}
     while True:
         found = await ATTACHED.slice(selection=OF_USER, page=page, order=BY_NAME, where=where, parameters=parameters)

@@ -156,7 +156,7 @@ def download(url: str) -> None:
     lines = size = 0
     while piece := response.read(256 * 1024):  # raises IncompleteRead where the transfer breaks
         size += len(piece)
-        lines += piece.count(b"\r\n")
+        lines += piece.count(b"\n")
     sys.stdout.write(f"{lines} {size} {time.perf_counter() - began}\n")
 
 
@@ -191,6 +191,7 @@ async def run(engine: str, rows: int) -> Sequence[str]:
             ada = await factories.person()
             await database.close()
             told.append(f"{engine}: {rows:,} structures written in {time.perf_counter() - began:.0f} s")
+            told.append(f"load of the machine before: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
             with Server(folder, {"DATABASE_URL": url, "RATE_LIMITS": "off"}, "--no-worker") as server:
                 process = server.process_id
                 async with httpx.AsyncClient(base_url=server.url, timeout=120) as client:

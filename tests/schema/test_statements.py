@@ -92,3 +92,15 @@ async def test_search_costs_as_many_statements_for_one_structure_as_for_twenty(a
     assert (len(data["structures"]["edges"]), data["structures"]["totalCount"]) == (count, count)
     # structures and their number; seats and their holders; spaces; services; the viewer's attachments and their structures
     assert len(seen) == 8, "\n".join(seen)
+
+
+async def test_an_export_address_costs_no_statement_and_twenty_cost_one(ask: Ask) -> None:
+    ada = await attach_with_services(20, status=AttachmentStatus.VALIDATED, to_own=True)
+    with statements() as seen:
+        data = await ask('{ structures(search: {name: "structure"}) { exportUrl } }', ada)
+    assert "/exports/structures?signed=" in data["structures"]["exportUrl"]
+    assert seen == []
+    with statements() as seen:
+        await ask('{ structures(search: {name: "structure"}) { edges { node { usersExportUrl } } } }', ada)
+    # structures; the viewer's roles
+    assert len(seen) == 2, "\n".join(seen)
