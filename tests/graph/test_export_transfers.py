@@ -94,6 +94,30 @@ async def test_the_export_of_users_breaks_off_once_its_manager_is_dismissed(tmp_
         assert (status, len(cells(body)) - 1, whole) == (200, BATCH, False)
 
 
+async def test_an_export_that_fails_in_its_midst_breaks_off_and_tells_nothing(
+    tmp_path: Path, database_url: str
+) -> None:
+    async with running(settings_of(tmp_path, database_url)) as (app, client):
+        await _structures(2 * BATCH)
+        url = await search_url(client, await factories.person())
+        failing = False
+
+        async def fail(_: int) -> None:
+            nonlocal failing
+            if not failing:
+                await database.fetch("ALTER TABLE structures RENAME TO structures_away", {})
+            failing = True
+
+        try:
+            status, body, whole = await transfer(app, url, fail)
+        finally:
+            await database.fetch("ALTER TABLE structures_away RENAME TO structures", {})
+        assert (status, len(cells(body)) - 1, whole) == (200, BATCH, False)
+        assert b"rror" not in body
+        status, body, whole = await transfer(app, url, _nothing)
+        assert (status, len(cells(body)) - 1, whole) == (200, 2 * BATCH, True)
+
+
 async def test_readers_who_take_nothing_keep_nobody_from_the_database(tmp_path: Path, database_url: str) -> None:
     async with running(settings_of(tmp_path, database_url)) as (app, client):
         await _structures(2 * BATCH)
