@@ -15,7 +15,7 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from strawberry.http import GraphQLHTTPResponse
 from strawberry.types import ExecutionResult
 
-from graph import acts, graphiql, health, keys, layouts, mails, pages, starting, workers
+from graph import acts, exports, graphiql, health, keys, layouts, mails, pages, starting, workers
 from graph.authentication import Authentication
 from graph.bodies import Bodies
 from graph.endpoint import Endpoint
@@ -31,6 +31,7 @@ from models.accounts import Language
 from models.errors import DatabaseAway
 from resolvers import scope as scopes
 from resolvers.scope import Office
+from resolvers.signatures import Signer
 from schema import schema, sdl
 from schema.wording import explain
 
@@ -43,8 +44,10 @@ def office_of(
     Raises:
         SettingsRefused: when no application key can be kept.
     """
+    key = keys.application_key(settings)
     return Office(
-        sealer=Sealer(keys.application_key(settings), settings.mail_domain),
+        sealer=Sealer(key, settings.mail_domain),
+        signer=Signer(key, settings.public_url),
         clock=clock or scopes.utc_now,
         time_zone=settings.zone,
         session_idle=settings.session_idle,
@@ -172,6 +175,7 @@ def routes(settings: Settings, running: Running, metrics: Metrics, on_loopback: 
     return [
         Route("/graphql", endpoint=graphql),
         WebSocketRoute("/graphql", endpoint=graphql),
+        *exports.routes(entrance),
         *pages.routes(acts.factory(entrance), explain, trusted=trusted, sign_in_url=sign_in_url),
         *pages.home_routes(sdl=sdl(), graphiql=settings.graphiql, mails=shows_mails),
         *layouts.routes(),

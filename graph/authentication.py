@@ -52,6 +52,14 @@ class Authentication:
 
         return Context(scope, set_cookie=set_cookie, admit=admit)
 
+    async def sessions(self, request: Request) -> list[Actor]:
+        """Whose sessions the request carries, by bearer token or cookie: to refuse by, whatever page it came from."""
+        office = self.office
+        bearer = token_of(request, self.trusted) if "authorization" in request.headers else None
+        tokens = {token for token in (bearer, request.cookies.get(COOKIE)) if token}
+        found = [await sessions.actor_of(token, now=office.clock(), idle=office.session_idle) for token in tokens]
+        return [actor for actor in found if actor is not None]
+
     def scope(self, connection: HTTPConnection, actor: Actor | None = None, language: Language | None = None) -> Scope:
         """The scope of what this connection asks for, acting as `actor`."""
         wished = language or language_of(connection.headers.get("accept-language", ""))

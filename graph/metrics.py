@@ -4,7 +4,7 @@ from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-PLACES = ("graphql", "account", "mails", "static", "healthz", "readyz", "metrics")
+PLACES = ("graphql", "account", "exports", "mails", "static", "healthz", "readyz", "metrics")
 
 
 class Metrics:

@@ -195,6 +195,12 @@ async def search(criteria: StructureSearch, page: Page, selection: Selection) ->
     return await source.slice(selection=selection, page=page, order=BY_NAME, where=where, parameters=parameters)
 
 
+async def walk(criteria: StructureSearch, page: Page, selection: Selection) -> Slice:
+    """The same page, met along all names: for searches that find so many that looking for them anew costs more."""
+    where, parameters = criteria.conditions(sqlite=False)
+    return await STRUCTURES.slice(selection=selection, page=page, order=BY_NAME, where=where, parameters=parameters)
+
+
 @lru_cache(maxsize=256)
 def _narrowed(where: tuple[str, ...]) -> Source:
     """The structures that meet the conditions, found before any order is looked at.

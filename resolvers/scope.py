@@ -17,6 +17,7 @@ from models.actors import Actor, Integration
 from models.attachments import Role
 from models.errors import Forbidden, Unauthenticated
 from models.events import Fact
+from resolvers.signatures import Signer
 
 
 class Record(Protocol):
@@ -36,9 +37,10 @@ def _random_token() -> str:
 
 @dataclass(frozen=True)
 class Office:
-    """What every operation of a process shares: clock, randomness, the seal of mails, whom to wake after a commit."""
+    """What every operation of a process shares: clock, randomness, seal, signature, whom to wake after a commit."""
 
     sealer: Sealer
+    signer: Signer = field(default_factory=Signer.unshared)
     clock: Callable[[], datetime] = utc_now
     token: Callable[[], str] = _random_token
     time_zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("Europe/Paris"))

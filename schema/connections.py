@@ -65,10 +65,10 @@ def page_of(first: int | None, after: str | None, last: int | None, before: str 
     )
 
 
-def connection_of(found: Slice) -> Any:
-    """The connection that shows a slice."""
+def connection_of(found: Slice, kind: type[Connection[Any]] = Connection, **more: object) -> Any:
+    """The connection that shows a slice; of a `kind` with more to tell, what it tells besides."""
     edges = [Edge(cursor=_cursor(row, found.keys), node=row) for row in found.rows]
-    return Connection(
+    return kind(
         edges=edges,
         page_info=PageInfo(
             has_next_page=found.has_next,
@@ -77,6 +77,7 @@ def connection_of(found: Slice) -> Any:
             end_cursor=edges[-1].cursor if edges else None,
         ),
         total_count=found.total_count,  # type: ignore[arg-type]  # None only where nobody asked for it
+        **more,
     )
 
 

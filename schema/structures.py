@@ -8,7 +8,7 @@ from models.identifiers import IdentifierType
 from models.spaces import SpaceCode
 from models.structures import StructureKind, StructureStatus
 from models.structures import StructureSearch as Search
-from resolvers import events, queues, seats, services, spaces, structures, users
+from resolvers import events, exports, queues, seats, services, spaces, structures, users
 from resolvers.structures import Particulars
 from schema import ids
 from schema.attachments import Attachment, AttachmentFilter, filter_of
@@ -87,6 +87,14 @@ class Structure(Node):
 
     @made_from(
         "id",
+        description="Where its users come as CSV, with their roles, services and spaces: for 5 minutes, for the viewer"
+        " alone, with no session needed; null but to its managers and support.",
+    )
+    async def users_export_url(self: Any, info: Info) -> str | None:
+        return await info.context.load(exports.users_urls, self.id)
+
+    @made_from(
+        "id",
         description="Who may take over the principal management; null but to the holder and support.",
     )
     async def successor_candidates(
@@ -109,6 +117,18 @@ class Structure(Node):
         page = page_of(first, after, last, before)
         found = await info.context.load(events.of_structures, self.id, page, selection_of(info))
         return connection_of(found) if found else None
+
+
+@strawberry.type(description="A page of a list of structures.")
+class StructureConnection(Connection[Structure]):
+    criteria: strawberry.Private[Search]
+
+    @made_from(
+        description="Where the whole list comes as CSV (`;`, UTF-8 with BOM) in the reader's language: for 5 minutes,"
+        " for the viewer alone, with no session needed."
+    )
+    def export_url(self, info: Info) -> str:
+        return exports.structures_url(info.context.scope, self.criteria)
 
 
 @strawberry.input(description="Criteria of a search; each that is given must hold, and one at least must be given.")
@@ -141,11 +161,11 @@ class StructureQuery:
         after: After = None,
         last: Last = None,
         before: Before = None,
-    ) -> Connection[Structure]:
-        page = page_of(first, after, last, before)
-        return connection_of(
-            await structures.search(info.context.scope, Search(**vars(search)), page, selection_of(info))
-        )
+    ) -> StructureConnection:
+        page, criteria = page_of(first, after, last, before), Search(**vars(search))
+        found = await structures.search(info.context.scope, criteria, page, selection_of(info))
+        connection: StructureConnection = connection_of(found, StructureConnection, criteria=criteria)
+        return connection
 
     @strawberry.field(description="The structure of this identifier; null when there is none.")
     async def structure(self, info: Info, identifier: StructureIdentifierInput) -> Structure | None:

@@ -85,6 +85,17 @@ class Server:
         """Ask the process to end, and see that it does."""
         self._signal(signal.SIGTERM)
 
+    @property
+    def process_id(self) -> int:
+        """The number of the running process.
+
+        Raises:
+            ServerNotStarted: when none runs.
+        """
+        if self._process is None:
+            raise ServerNotStarted("no process runs")
+        return self._process.pid
+
     def written(self) -> str:
         """All that the server wrote, over every start."""
         return self.log.read_text(encoding="utf-8", errors="replace")

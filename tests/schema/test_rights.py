@@ -265,6 +265,10 @@ FIELDS: dict[str, Row] = {
         lambda w: f'node(id: "{w.id(w.structure)}") {{ ... on Structure {{ history {{ totalCount }} }} }}',
         SEEN,
     ),
+    "Structure.usersExportUrl": (
+        lambda w: f'node(id: "{w.id(w.structure)}") {{ ... on Structure {{ usersExportUrl }} }}',
+        SEEN,
+    ),
     "Structure.successorCandidates": (
         lambda w: f'node(id: "{w.id(w.structure)}") {{ ... on Structure {{ successorCandidates {{ totalCount }} }} }}',
         ("UNAUTHENTICATED", "null", "null", "null", "ok", "ok"),

@@ -166,3 +166,15 @@ async def test_recording_costs_as_many_statements_for_one_activity_as_for_five_h
     assert result.data == {"recordActivities": {"recorded": count, "errors": []}}
     # structures, services; the key held; what there was; activities, their ids, events; on SQLite COMMIT and BEGIN
     assert len(seen) == (9 if database.is_sqlite() else 7), "\n".join(seen)
+
+
+async def test_an_export_address_costs_no_statement_and_twenty_cost_one(ask: Ask) -> None:
+    ada = await attach_with_services(20, status=AttachmentStatus.VALIDATED, to_own=True)
+    with statements() as seen:
+        data = await ask('{ structures(search: {name: "structure"}) { exportUrl } }', ada)
+    assert "/exports/structures?signed=" in data["structures"]["exportUrl"]
+    assert seen == []
+    with statements() as seen:
+        await ask('{ structures(search: {name: "structure"}) { edges { node { usersExportUrl } } } }', ada)
+    # structures; the viewer's roles
+    assert len(seen) == 2, "\n".join(seen)
