@@ -25,6 +25,7 @@ app.command("import-structures")(operators.import_structures)
 app.command("export-schema")(serving.export_schema)
 app.command()(checks.check)
 app.add_typer(operators.mail, name="mail")
+app.add_typer(operators.job, name="jobs")
 
 
 def run() -> None:

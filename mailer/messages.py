@@ -233,6 +233,37 @@ class PrincipalManagerAppointed(Message):
     reader: Reader
 
 
+@dataclass(frozen=True, kw_only=True)
+class RequestReminder(Message):
+    """To those who can decide a request that waits; `space` is the label, in their language, of one asked for."""
+
+    structure: str
+    requester: str
+    since: date
+    space: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttachmentEscalated(Message):
+    """To support: a request that nobody has decided since that day; `by` is whoever escalated it."""
+
+    structure: str
+    identifier: str
+    requester: str
+    by: str
+    since: date
+    comment: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttachmentEnding(Message):
+    """To the user whose attachment ends and, with the `user` named, to the managers who can move its end."""
+
+    structure: str
+    last_day: date
+    user: str | None = None
+
+
 # ------------------------------------------------------------------ structures
 @dataclass(frozen=True, kw_only=True)
 class StructureRegistered(Message):
@@ -278,6 +309,9 @@ _EVERY: tuple[type[Message], ...] = (
     RoleChanged,
     PrincipalManagerTransferred,
     PrincipalManagerAppointed,
+    RequestReminder,
+    AttachmentEscalated,
+    AttachmentEnding,
     StructureRegistered,
     StructureEnded,
 )

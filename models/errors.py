@@ -13,7 +13,7 @@ The words people read are in `schema/wording.py`; nothing here is ever shown as 
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import ClassVar
 
@@ -323,6 +323,24 @@ class TransitionNotAllowed(DomainError):
 
     def __init__(self, *path: str, status: str, act: str) -> None:
         super().__init__(*path, status=status, act=act)
+
+
+class EscalationTooEarly(DomainError):
+    """A request may be escalated to support from its 30th day on; `data["on"]` is that day."""
+
+    code = ErrorCode.INVALID_TRANSITION
+
+    def __init__(self, *path: str, on: date) -> None:
+        super().__init__(*path, on=on)
+
+
+class AttachmentAlreadyEscalated(DomainError):
+    """The request was escalated before; `data["at"]` says when."""
+
+    code = ErrorCode.INVALID_TRANSITION
+
+    def __init__(self, *path: str, at: datetime) -> None:
+        super().__init__(*path, at=at)
 
 
 class OwnRequest(DomainError):

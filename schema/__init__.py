@@ -12,14 +12,23 @@ from schema import arguments
 from schema import enums as enums
 from schema.accounts import AccountMutation, AccountQuery
 from schema.attachments import AttachmentMutation
+from schema.escalations import EscalationMutation, EscalationQuery
 from schema.lookups import LookupQuery
 from schema.services import ServiceMutation
 from schema.sessions import SessionMutation
 from schema.structures import StructureMutation, StructureQuery
 
-Query: Any = merge_types("Query", (LookupQuery, AccountQuery, StructureQuery))
+Query: Any = merge_types("Query", (LookupQuery, AccountQuery, StructureQuery, EscalationQuery))
 Mutation: Any = merge_types(
-    "Mutation", (SessionMutation, AccountMutation, AttachmentMutation, StructureMutation, ServiceMutation)
+    "Mutation",
+    (
+        SessionMutation,
+        AccountMutation,
+        AttachmentMutation,
+        EscalationMutation,
+        StructureMutation,
+        ServiceMutation,
+    ),
 )
 
 

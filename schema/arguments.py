@@ -15,6 +15,7 @@ DESCRIPTIONS = {
     "successions": "Who takes over each structure of which the person is principal manager.",
     "spaces": "The spaces.",
     "role": "The new role.",
+    "message": "A word to support, at most 255 characters.",
     "reason": "Why, at most 255 characters.",
     "search": "What is searched for: in names, e-mails and addresses for people; by the criteria for structures.",
     "identifier": "The identifier and its kind.",

@@ -33,7 +33,17 @@ def run(folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedP
 
 def test_help_names_every_command(tmp_path: Path) -> None:
     told = run(tmp_path, "--help").stdout
-    commands = ["serve", "worker", "migrate", "create-admin", "import-structures", "export-schema", "check", "mail"]
+    commands = [
+        "serve",
+        "worker",
+        "migrate",
+        "create-admin",
+        "import-structures",
+        "export-schema",
+        "check",
+        "mail",
+        "jobs",
+    ]
     assert re.findall(r"^  ([a-z][a-z-]+)  ", told, re.MULTILINE) == commands
     for command in commands:
         assert "Usage: rattache" in run(tmp_path, command, "--help").stdout
@@ -77,6 +87,8 @@ def test_check_names_what_fails(tmp_path: Path, settings: dict[str, str], failed
         (["serve", "--demo", "--workers", "2"], {}, 2, "--demo is served by one process: leave --workers out."),
         (["create-admin", "nobody"], {}, 1,
          "Enter an e-mail address such as name@example.com, without accents before the at sign."),
+        (["jobs", "run", "dusting"], {}, 1,
+         "There is no job dusting: there are attachment-reminders, subscription-reminders, attachment-endings."),
         (["mail", "show", "7"], {}, 1, "There is no mail 7."),
     ],
 )  # fmt: skip

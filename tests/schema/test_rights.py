@@ -34,6 +34,7 @@ class World:
     tim: Attachment  # a simple user, validated
     dan: Attachment  # a simple user, deactivated
     rex: Attachment  # a request nobody decided
+    old: Attachment  # a request nobody decided for more than a year
     pat: Account  # attached, waits for activation
     sly: Account  # suspended
     fay: Account  # not attached anywhere
@@ -60,6 +61,7 @@ async def world(db: str) -> World:
         tim=await factories.attachment(await factories.person(), structure),
         dan=await factories.attachment(await factories.person(), structure, status=AttachmentStatus.DEACTIVATED),
         rex=await factories.attachment(await factories.person(), structure, status=AttachmentStatus.PENDING),
+        old=await factories.attachment(await factories.person(), structure, status=AttachmentStatus.PENDING),
         pat=pat,
         sly=await factories.person(state=AccountState.SUSPENDED),
         fay=await factories.person(login_email="fay@people.example"),
@@ -88,7 +90,7 @@ def act(text: str) -> Callable[[World], str]:
 
     def fill(world: World) -> str:
         filled = text
-        for name in ("structure", "vacant", "service", "tim", "dan", "rex", "pat", "sly", "fay"):
+        for name in ("structure", "vacant", "service", "tim", "dan", "rex", "old", "pat", "sly", "fay"):
             filled = filled.replace(f"<{name}>", world.id(getattr(world, name)))
         return filled.replace("<tim user>", ids.encode("User", world.tim.user_id)) + " { errors { code } }"
 
@@ -162,6 +164,10 @@ MUTATIONS: dict[str, Row] = {
         act('transferPrincipalManager(structureId: "<structure>", successorId: "<tim user>")'),
         ("UNAUTHENTICATED", "FORBIDDEN", "FORBIDDEN", "FORBIDDEN", "ok", "FORBIDDEN"),
     ),
+    "escalateAttachment": (
+        act('escalateAttachment(id: "<old>")'),
+        ("UNAUTHENTICATED", "NOT_FOUND", "NOT_FOUND", "ok", "ok", "FORBIDDEN"),
+    ),
     "createStructure": (
         act(
             f'createStructure(input: {{identifierType: OTHER, identifier: "N1", name: "N", postalAddress: {ADDRESS}}})'
@@ -192,6 +198,7 @@ QUERIES: dict[str, Row] = {
     "node": (lambda w: f'node(id: "{w.id(w.tim)}") {{ id }}', SEEN),
     "nodes": (lambda w: f'nodes(ids: ["{w.id(w.tim)}"]) {{ id }}', SEEN),
     "users": (lambda w: 'users(search: "person") { edges { node { id } } }', SUPPORT),
+    "undecidedAttachments": (lambda w: "undecidedAttachments { edges { node { id } } }", SUPPORT),
     "structures": (lambda w: 'structures(search: {name: "structure"}) { edges { node { id } } }', SIGNED_IN),
     "structure": (
         lambda w: f'structure(identifier: {{type: OTHER, value: "{w.structure.identifier}"}}) {{ id }}',
@@ -233,7 +240,8 @@ SAME_FOR_ALL = {
     "Structure": "id identifierType identifier name kind status postalAddress email phone serviceCodeRequired"
     " engagementNumberRequired principalManager services openSpaces viewerAttachment",
     "Attachment": "id user structure onBehalfOf role status inEffect validFrom validUntil services comment refusalReason"
-    " requestedAt decidedAt decidedBy viewerActs",
+    " requestedAt decidedAt decidedBy deciders viewerActs",
+    "Deciders": "roles count escalableOn escalatedAt",
     "Event": "id type occurredAt actor subject structure summary",
     "Service": "id code name active validFrom validUntil engagementNumberRequired",
     "Session": "id current createdAt lastSeenAt userAgent",
