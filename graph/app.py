@@ -24,7 +24,6 @@ from graph.metrics import Metrics
 from graph.origins import Trusted
 from graph.settings import Settings
 from graph.traffic import Traffic
-from mailer.courier import Courier
 from mailer.seals import Sealer
 from models import database
 from models.accounts import Language
@@ -57,16 +56,16 @@ def office_of(
 
 @dataclass
 class Running:
-    """What the server holds while it runs: the database, once it is there, and its courier."""
+    """What the server holds while it runs: the database, once it is there, its courier and its jobs."""
 
     settings: Settings
     office: Office
     bell: workers.Bell
-    sends: bool
+    works: bool
     prepare: Callable[[Office], Any] | None = None
     is_open: bool = False
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
-    _courier: Courier | None = None
+    _crew: workers.Crew | None = None
 
     def ready(self) -> None:
         """Let pass once the database is open.
@@ -89,9 +88,9 @@ class Running:
             await self._opened()
 
     async def stop(self) -> None:
-        """Let the courier finish the mail in hand, and give everything back."""
-        if self._courier is not None:
-            self._courier.stop()
+        """Let the courier finish the mail in hand and the jobs their row, and give everything back."""
+        if self._crew is not None:
+            self._crew.stop()
         else:
             for task in self._tasks:
                 task.cancel()
@@ -109,9 +108,9 @@ class Running:
     async def _opened(self) -> None:
         if self.prepare is not None:
             await self.prepare(self.office)
-        if self.sends:
-            self._courier = workers.courier(self.settings, self.office.sealer)
-            self._tasks.append(asyncio.create_task(self._courier.run(self.bell.wake, self.office.clock)))
+        if self.works:
+            self._crew = workers.Crew(self.settings, self.office, self.bell)
+            self._tasks.append(asyncio.create_task(self._crew.run()))
         self.is_open = True
 
 
@@ -133,7 +132,7 @@ def create_app(
     on_loopback: bool = True,
     prepare: Callable[[Office], Any] | None = None,
 ) -> Starlette:
-    """The server's application; `sends` runs a courier in it, `prepare` is awaited once the database is open.
+    """The server's application; `sends` runs courier and jobs in it, `prepare` is awaited once the database is open.
 
     Raises:
         SettingsRefused: when no application key can be kept.

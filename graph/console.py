@@ -26,6 +26,7 @@ app.command("export-schema")(serving.export_schema)
 app.command()(checks.check)
 app.add_typer(operators.mail, name="mail")
 app.add_typer(api_keys.api_keys, name="api-key")
+app.add_typer(operators.job, name="jobs")
 
 
 def run() -> None:

@@ -1,4 +1,4 @@
-"""The commands that operators give to a database: administrators, imports, the outbox."""
+"""The commands that operators give to a database: administrators, imports, the outbox, the jobs."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from graph import imports, settings, starting, workers
+from graph import imports, jobs, settings, starting, workers
 from graph.app import office_of
 from graph.settings import Settings
 from mailer import outbox
@@ -27,6 +27,7 @@ from schema.wording import explain
 Result = TypeVar("Result")
 
 mail = typer.Typer(help="Look at the outbox, and try again what was given up.", no_args_is_help=True)
+job = typer.Typer(help="Look at what is done by the clock, and do what is due at once.", no_args_is_help=True)
 
 
 class Refused(Exception):
@@ -145,3 +146,26 @@ def retry_mails(
         return await outbox.retry(ids or None, now=scope.now())
 
     typer.echo(f"{within(act)} mails will be tried again.")
+
+
+@job.command("list")
+def list_jobs() -> None:
+    """List the jobs, how often each runs and what it does."""
+    period = settings.read().job_period
+    table = Table("job", "every", "what it does")
+    for name, each in jobs.JOBS.items():
+        table.add_row(name, str(period or each.period), each.purpose)
+    Console().print(table)
+
+
+@job.command("run")
+def run_job(name: Annotated[str, typer.Argument(help="The job's name, as `list` shows it.")]) -> None:
+    """Run one job now; what was done before is not done again."""
+    found = jobs.JOBS.get(name)
+    if found is None:
+        raise Refused(f"There is no job {name}: there are {', '.join(jobs.JOBS)}.")
+
+    async def act(scope: Scope, _: Settings) -> int:
+        return await found.act(scope)
+
+    typer.echo(f"{name}: {within(act)} acted on.")

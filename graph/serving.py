@@ -10,9 +10,7 @@ from starlette.applications import Starlette
 
 from graph import app, demo, keys, logs, settings, workers
 from graph.settings import LOOPBACK, Settings, SettingsRefused
-from mailer.seals import Sealer
 from models import database
-from resolvers import scope as scopes
 from schema import sdl
 
 OPTIONS = "RATTACHE_SERVE"  # how the options reach the processes of `--workers`: a host, and the words that follow
@@ -29,9 +27,11 @@ def serve(
         bool,
         typer.Option("--demo", help="Serve a small world of its own, with known passwords, on this machine alone."),
     ] = False,
-    no_worker: Annotated[bool, typer.Option("--no-worker", help="Send no mail: `rattache worker` does.")] = False,
+    no_worker: Annotated[
+        bool, typer.Option("--no-worker", help="Send no mail and run no job: `rattache worker` does.")
+    ] = False,
 ) -> None:
-    """Serve the API and the pages, and send the mails; the database is migrated first."""
+    """Serve the API and the pages, send the mails, run the jobs; the database is migrated first."""
     chosen = read(host, port, with_demo)
     if with_demo and host not in LOOPBACK:
         raise SettingsRefused("--demo has known passwords: it listens at 127.0.0.1 only.")
@@ -85,11 +85,11 @@ def read(host: str, port: int, with_demo: bool) -> Settings:
 
 
 def worker() -> None:
-    """Send the mails of the outbox; any number of workers may run, on any number of machines."""
+    """Send the mails of the outbox and run the jobs; any number of workers may run, on any number of machines."""
     chosen = settings.read()
     logs.configure(chosen.log_format)
-    sealer = Sealer(keys.application_key(chosen), chosen.mail_domain)
-    asyncio.run(workers.work(chosen, sealer, scopes.utc_now))
+    bell = workers.Bell()
+    asyncio.run(workers.work(chosen, app.office_of(chosen, bell=bell), bell))
 
 
 def migrate() -> None:

@@ -59,6 +59,7 @@ class Settings(BaseSettings):
     log_format: Literal["console", "json"] = "console"
     session_idle: Span = timedelta(hours=12)
     courier_lease: Span = timedelta(seconds=30)
+    job_period: Span | None = None
     rate_limits: Switch = True
     graphiql: Switch = True
     introspection: Switch = True
@@ -138,10 +139,10 @@ class Settings(BaseSettings):
             raise ValueError("must be a minute (1m) or more")
         return value
 
-    @field_validator("courier_lease")
+    @field_validator("courier_lease", "job_period")
     @classmethod
-    def _breath(cls, value: timedelta) -> timedelta:
-        if value < timedelta(seconds=1):
+    def _breath(cls, value: timedelta | None) -> timedelta | None:
+        if value is not None and value < timedelta(seconds=1):
             raise ValueError("must be a second (1s) or more")
         return value
 

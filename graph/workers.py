@@ -1,21 +1,21 @@
-"""The courier of a process: inside `rattache serve`, or alone as `rattache worker`."""
+"""What works behind a process, courier and jobs: inside `rattache serve`, or alone as `rattache worker`."""
 
 import asyncio
 import os
 import signal
 import socket
-from collections.abc import Callable
-from datetime import datetime
 
 import structlog
 
 from graph import starting
+from graph.jobs import Runner
 from graph.settings import Settings
 from mailer.courier import Courier
 from mailer.rendering import Letterhead
 from mailer.seals import Sealer
 from mailer.transport import open_transport
 from models import database
+from resolvers.scope import Office
 
 log = structlog.get_logger(__name__)
 
@@ -49,8 +49,28 @@ def letterhead(settings: Settings) -> Letterhead:
     return Letterhead(settings.mail_from, settings.public_url, settings.account_app_url)
 
 
-async def work(settings: Settings, sealer: Sealer, clock: Callable[[], datetime]) -> None:
-    """Send the outbox's mails until the process is told to stop (SIGINT, SIGTERM)."""
+class Crew:
+    """The courier and the jobs of one process, with its database open."""
+
+    def __init__(self, settings: Settings, office: Office, bell: Bell) -> None:
+        self._office = office
+        self._bell = bell
+        self._courier = courier(settings, office.sealer)
+        self._runner = Runner(office, period=settings.job_period)
+
+    async def run(self) -> None:
+        """Send mails and run jobs until `stop` is called."""
+        await asyncio.gather(self._courier.run(self._bell.wake, self._office.clock), self._runner.run())
+
+    def stop(self) -> None:
+        """Make `run` return once the mail and the row in hand are finished."""
+        self._courier.stop()
+        self._runner.stop()
+
+
+async def work(settings: Settings, office: Office, bell: Bell) -> None:
+    """Send the outbox's mails and run the jobs until the process is told to stop (SIGINT, SIGTERM)."""
+    bell.hang()
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -62,11 +82,11 @@ async def work(settings: Settings, sealer: Sealer, clock: Callable[[], datetime]
         opening.cancel()
         return
     opening.result()
-    sender = courier(settings, sealer)
-    working = asyncio.create_task(sender.run(asyncio.Event(), clock))
+    crew = Crew(settings, office, bell)
+    working = asyncio.create_task(crew.run())
     log.info("worker_started")
     await asyncio.wait((working, ended), return_when=asyncio.FIRST_COMPLETED)
-    sender.stop()
+    crew.stop()
     await working
     await database.close()
     log.info("worker_stopped")

@@ -235,6 +235,37 @@ class PrincipalManagerAppointed(Message):
     reader: Reader
 
 
+@dataclass(frozen=True, kw_only=True)
+class RequestReminder(Message):
+    """To those who can decide a request that waits; `space` is the label, in their language, of one asked for."""
+
+    structure: str
+    requester: str
+    since: date
+    space: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttachmentEscalated(Message):
+    """To support: a request that nobody has decided since that day; `by` is whoever escalated it."""
+
+    structure: str
+    identifier: str
+    requester: str
+    by: str
+    since: date
+    comment: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttachmentEnding(Message):
+    """To the user whose attachment ends and, with the `user` named, to the managers who can move its end."""
+
+    structure: str
+    last_day: date
+    user: str | None = None
+
+
 # ------------------------------------------------------------------ space subscriptions
 @dataclass(frozen=True, kw_only=True)
 class SpaceSubscriptionRequested(Message):
@@ -326,6 +357,9 @@ _EVERY: tuple[type[Message], ...] = (
     RoleChanged,
     PrincipalManagerTransferred,
     PrincipalManagerAppointed,
+    RequestReminder,
+    AttachmentEscalated,
+    AttachmentEnding,
     SpaceSubscriptionRequested,
     SpaceSubscriptionValidated,
     SpaceSubscriptionRefused,

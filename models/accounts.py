@@ -197,6 +197,12 @@ async def lock_all(account_ids: set[int]) -> dict[int, Account]:
     return {account.id: account for account in found}
 
 
+async def lock_support() -> list[Account]:
+    """The active accounts of support and of administrators, held until the transaction ends, taken in id order."""
+    rows = Account.filter(platform_role__isnull=False, state=AccountState.ACTIVE)
+    return await rows.order_by("id").select_for_update(no_key=True)
+
+
 async def add_former_password(account: Account, at: datetime) -> None:
     """Remember the account's present password, and forget all but the last five."""
     await FormerPassword.create(account=account, password_hash=account.password_hash, created_at=at)

@@ -334,6 +334,7 @@ ATTACHMENTS = Source(
         "valid_until": day("a.valid_until"),
         "requested_at": moment("a.requested_at"),
         "decided_at": moment("a.decided_at"),
+        "escalated_at": moment("a.escalated_at"),
     },
     joins={"u": "JOIN accounts u ON u.id = a.user_id", "s": "JOIN structures s ON s.id = a.structure_id"},
 )

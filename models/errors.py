@@ -13,47 +13,10 @@ The words people read are in `schema/wording.py`; nothing here is ever shown as 
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
-from enum import StrEnum
+from datetime import date, datetime
 from typing import ClassVar
 
-
-class ErrorCode(StrEnum):
-    """The stable codes of the public API, one per kind of expected refusal."""
-
-    REQUIRED = "REQUIRED"
-    INVALID = "INVALID"
-    TOO_LONG = "TOO_LONG"
-    TOO_SHORT = "TOO_SHORT"
-    NOT_FOUND = "NOT_FOUND"
-    FORBIDDEN = "FORBIDDEN"
-    CONFLICT = "CONFLICT"
-    ALREADY_EXISTS = "ALREADY_EXISTS"
-    ALREADY_DECIDED = "ALREADY_DECIDED"
-    INVALID_TRANSITION = "INVALID_TRANSITION"
-    WRONG_CREDENTIALS = "WRONG_CREDENTIALS"
-    ACCOUNT_DEACTIVATED = "ACCOUNT_DEACTIVATED"
-    ACCOUNT_UNAVAILABLE = "ACCOUNT_UNAVAILABLE"
-    WRONG_PASSWORD = "WRONG_PASSWORD"
-    WEAK_PASSWORD = "WEAK_PASSWORD"
-    REUSED_PASSWORD = "REUSED_PASSWORD"
-    WRONG_SECRET_ANSWER = "WRONG_SECRET_ANSWER"
-    INVALID_TOKEN = "INVALID_TOKEN"
-    EXPIRED_TOKEN = "EXPIRED_TOKEN"
-    REACTIVATION_EXPIRED = "REACTIVATION_EXPIRED"
-    SUCCESSOR_REQUIRED = "SUCCESSOR_REQUIRED"
-    SUCCESSOR_NOT_ELIGIBLE = "SUCCESSOR_NOT_ELIGIBLE"
-    CONFIRMATION_REQUIRED = "CONFIRMATION_REQUIRED"
-    SPACE_NOT_OPEN = "SPACE_NOT_OPEN"
-    SERVICE_NOT_ENTITLED = "SERVICE_NOT_ENTITLED"
-    SELF_DECISION = "SELF_DECISION"
-    TOO_MANY = "TOO_MANY"
-    FILE_TOO_LARGE = "FILE_TOO_LARGE"
-    FILE_EMPTY = "FILE_EMPTY"
-    FILE_TYPE_NOT_ALLOWED = "FILE_TYPE_NOT_ALLOWED"
-    FILE_CONTENT_MISMATCH = "FILE_CONTENT_MISMATCH"
-    QUOTA_EXCEEDED = "QUOTA_EXCEEDED"
-    INVALID_IDENTIFIER = "INVALID_IDENTIFIER"
+from models.codes import ErrorCode
 
 
 class DomainError(Exception):
@@ -353,6 +316,24 @@ class AcknowledgementNotAsked(DomainError):
     """The activity doesn't ask to be acknowledged."""
 
     code = ErrorCode.INVALID_TRANSITION
+
+
+class EscalationTooEarly(DomainError):
+    """A request may be escalated to support from its 30th day on; `data["on"]` is that day."""
+
+    code = ErrorCode.INVALID_TRANSITION
+
+    def __init__(self, *path: str, on: date) -> None:
+        super().__init__(*path, on=on)
+
+
+class AttachmentAlreadyEscalated(DomainError):
+    """The request was escalated before; `data["at"]` says when."""
+
+    code = ErrorCode.INVALID_TRANSITION
+
+    def __init__(self, *path: str, at: datetime) -> None:
+        super().__init__(*path, at=at)
 
 
 class OwnRequest(DomainError):

@@ -219,6 +219,10 @@ class AttachmentWithdrawn(Fact):
     """The requester withdrew the request, or it went with the account's deactivation."""
 
 
+class AttachmentEscalated(Fact):
+    """The requester or a manager brought a request that nobody decides before support; `after` holds their message."""
+
+
 class AttachmentReplaced(Fact):
     """An ended attachment gave way to a new request."""
 

@@ -13,19 +13,21 @@ from schema import enums as enums
 from schema.accounts import AccountMutation, AccountQuery
 from schema.activities import ActivityMutation
 from schema.attachments import AttachmentMutation
+from schema.escalations import EscalationMutation, EscalationQuery
 from schema.lookups import LookupQuery
 from schema.services import ServiceMutation
 from schema.sessions import SessionMutation
 from schema.structures import StructureMutation, StructureQuery
 from schema.subscriptions import SpaceSubscriptionMutation
 
-Query: Any = merge_types("Query", (LookupQuery, AccountQuery, StructureQuery))
+Query: Any = merge_types("Query", (LookupQuery, AccountQuery, StructureQuery, EscalationQuery))
 Mutation: Any = merge_types(
     "Mutation",
     (
         SessionMutation,
         AccountMutation,
         AttachmentMutation,
+        EscalationMutation,
         SpaceSubscriptionMutation,
         StructureMutation,
         ServiceMutation,

@@ -16,6 +16,7 @@ DESCRIPTIONS = {
     "spaces": "The spaces.",
     "role": "The new role.",
     "space": "The space.",
+    "message": "A word to support, at most 255 characters.",
     "reason": "Why, at most 255 characters.",
     "search": "What is searched for: in names, e-mails and addresses for people; by the criteria for structures.",
     "identifier": "The identifier and its kind.",

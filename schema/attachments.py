@@ -8,6 +8,7 @@ import strawberry
 from models.attachments import AttachmentFilter as Filter
 from models.attachments import AttachmentStatus, DecisionAct, Role
 from models.errors import Invalid, NotFound
+from models.escalations import escalable_on
 from resolvers import attachments, gifts, policy, queues, requests, seats, structures, users
 from resolvers.attachments import Change
 from resolvers.gifts import Gift
@@ -15,6 +16,7 @@ from resolvers.requests import NewRequest, Validation
 from resolvers.targets import Outcome
 from schema import ids
 from schema.context import Info
+from schema.deciders import Deciders, deciders_of
 from schema.errors import ERRORS, UserError, mutation, user_errors
 from schema.fields import column, made_from
 from schema.inputs import SuccessionInput
@@ -63,6 +65,22 @@ class Attachment(Node):
     )
     async def decided_by(self: Any, info: Info) -> User | None:
         return await info.context.load(users.by_ids, self.decided_by_id, selection_of(info))
+
+    @made_from(
+        "user_id",
+        "structure_id",
+        "status",
+        "requested_at",
+        "escalated_at",
+        description="Who can decide the request now; null once it was decided or withdrawn.",
+    )
+    async def deciders(self: Any, info: Info) -> Deciders | None:
+        if self.status != AttachmentStatus.PENDING:
+            return None
+        day = escalable_on(self.requested_at, info.context.scope.office.time_zone)
+        return await deciders_of(
+            info, self.structure_id, self.user_id, escalable_on=day, escalated_at=self.escalated_at
+        )
 
     @made_from(
         "user_id",

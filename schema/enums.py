@@ -10,7 +10,7 @@ from models.access import AccessReason
 from models.accounts import AccountState, Language
 from models.activities import ActivityKind
 from models.attachments import AttachmentStatus, DecisionAct, Role
-from models.errors import ErrorCode
+from models.codes import ErrorCode
 from models.identifiers import IdentifierType
 from models.spaces import WORDING, SpaceCode
 from models.structures import StructureKind, StructureStatus

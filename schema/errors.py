@@ -8,7 +8,8 @@ from typing import Any, get_type_hints
 import strawberry
 
 from models.accounts import Language
-from models.errors import DomainError, ErrorCode
+from models.codes import ErrorCode
+from models.errors import DomainError
 from schema import wording
 from schema.fields import column
 

@@ -13,6 +13,7 @@ from resolvers.targets import Outcome
 from resolvers.terms import Terms
 from schema import ids
 from schema.context import Info
+from schema.deciders import Deciders, deciders_of
 from schema.errors import ERRORS, UserError, mutation, user_errors
 from schema.fields import column, made_from
 from schema.nodes import Node
@@ -59,6 +60,13 @@ class SpaceSubscription(Node):
     @made_from("decided_by_id", description="Who validated or refused it; null when nobody did.")
     async def decided_by(self: Any, info: Info) -> User | None:
         return await info.context.load(users.by_ids, self.decided_by_id, selection_of(info))
+
+    @made_from(
+        "user_id", "structure_id", "status", description="Who can decide the request now; null once it was decided."
+    )
+    async def deciders(self: Any, info: Info) -> Deciders | None:
+        waiting = self.status == SpaceSubscriptionStatus.PENDING
+        return await deciders_of(info, self.structure_id, self.user_id) if waiting else None
 
     @made_from(
         "user_id",

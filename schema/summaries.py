@@ -43,6 +43,10 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     "AttachmentValidated": ("Demande de rattachement validée.", "Request for attachment validated."),
     "AttachmentRefused": ("Demande de rattachement refusée.", "Request for attachment refused."),
     "AttachmentWithdrawn": ("Demande de rattachement retirée.", "Request for attachment withdrawn."),
+    "AttachmentEscalated": (
+        "Demande de rattachement portée devant l'assistance.",
+        "Request for attachment brought before support.",
+    ),
     "AttachmentReplaced": (
         "Rattachement échu remplacé par une nouvelle demande.",
         "Ended attachment replaced by a new request.",

@@ -1,10 +1,10 @@
 """The words of every refusal, in French and English: keyed by the error's class, or by the finer rule it carries."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_datetime
+from babel.dates import format_date, format_datetime
 
 from models.accounts import Language
 from models.errors import DatabaseAway, DomainError, RateLimited, Refusals, Unauthenticated
@@ -113,6 +113,14 @@ WORDS: Words = {
     "AcknowledgementNotAsked": (
         "Cette activité ne demande pas de confirmation de lecture.",
         "This activity does not ask to be acknowledged.",
+    ),
+    "EscalationTooEarly": (
+        "Cette demande pourra être portée devant l'assistance à partir du {on}.",
+        "This request can be brought before support from {on} on.",
+    ),
+    "AttachmentAlreadyEscalated": (
+        "Cette demande a déjà été portée devant l'assistance, le {at}.",
+        "This request has already been brought before support, on {at}.",
     ),
     "OwnRequest": (
         "On ne traite pas sa propre demande.",
@@ -314,6 +322,8 @@ def explain(error: Refusal, language: Language) -> str:
 def _said(value: object, language: Language) -> object:
     if isinstance(value, datetime):
         return format_datetime(value, "d MMMM y, HH:mm", tzinfo=_PARIS, locale=language.lower())
+    if isinstance(value, date):
+        return format_date(value, "d MMMM y", locale=language.lower())
     if value is None:
         return "un autre gestionnaire" if language is Language.FR else "another manager"
     return value

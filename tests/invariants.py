@@ -10,6 +10,7 @@ from models.accounts import REACTIVATION_WINDOW, Account, AccountState
 from models.activities import Acknowledgement, Activity, ActivityKind
 from models.attachments import Attachment, AttachmentStatus, Role
 from models.events import Event
+from models.occasions import Occasion
 from models.outbox import Mail, MailState
 from models.sessions import Session
 from models.structures import Structure, StructureStatus
@@ -29,7 +30,7 @@ LAST_WORDS = {
     AccountState.DEACTIVATED: {"account_deactivated", "reactivation_link", "account_reopened"},
     AccountState.SUSPENDED: {"account_suspended"},
 }
-# Which facts each mail may tell; the two that answer a repeated sign-up tell none.
+# Which facts each mail may tell, or which job sends it; the two that answer a repeated sign-up tell none.
 TOLD_BY = {
     "account_activation": {"AccountSignedUp", "ActivationResent", "AccountReopened"},
     "password_reset": {"PasswordResetRequested"},
@@ -56,6 +57,9 @@ TOLD_BY = {
     "space_subscription_validated": {"SpaceSubscriptionValidated", "SpaceSubscriptionGiven"},
     "space_subscription_refused": {"SpaceSubscriptionRefused"},
     "space_subscription_removed": {"SpaceSubscriptionRemoved"},
+    "attachment_escalated": {"AttachmentEscalated"},
+    "request_reminder": {"attachment-reminders", "subscription-reminders"},
+    "attachment_ending": {"attachment-endings"},
     "structure_registered": {"PublicStructureRegistered", "StructureAdopted"},
     "structure_ended": {"StructureEnded"},
 }
@@ -74,7 +78,7 @@ async def check(now: datetime) -> None:
     _subscriptions_follow(attachments.values(), live, _born_by_an_act(events))
     await _nobody_without_access_has_any(accounts, attachments.values(), mails)
     _states_are_those_of_the_last_event(accounts, attachments, events, now)
-    _mails_tell_events(mails, events)
+    _mails_tell_events(mails, events, await Occasion.all())
     _events_hold_no_secret(events)
     _activities_are_told_once(await Activity.all(), await Acknowledgement.all(), events)
 
@@ -192,11 +196,13 @@ def _states_are_those_of_the_last_event(
         assert closed == due, f"account {account.id} is closed: {closed}"
 
 
-def _mails_tell_events(mails: Iterable[Mail], events: Iterable[Event]) -> None:
-    """Every mail was written at the instant of a fact it may tell: with a clock that tests move, in the same act."""
+def _mails_tell_events(mails: Iterable[Mail], events: Iterable[Event], occasions: Iterable[Occasion]) -> None:
+    """Every mail was written at the instant of a fact it may tell, or of an occasion that a job took: with a clock that tests move, in the same act."""
     facts: dict[datetime, set[str]] = defaultdict(set)
     for event in events:
         facts[event.occurred_at].add(event.type)
+    for occasion in occasions:
+        facts[occasion.at].add(occasion.job)
     for mail in mails:
         if mail.message == "address_already_known":
             continue

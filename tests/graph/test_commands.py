@@ -43,6 +43,7 @@ def test_help_names_every_command(tmp_path: Path) -> None:
         "check",
         "mail",
         "api-key",
+        "jobs",
     ]
     assert re.findall(r"^  ([a-z][a-z-]+)  ", told, re.MULTILINE) == commands
     for command in commands:
@@ -87,6 +88,8 @@ def test_check_names_what_fails(tmp_path: Path, settings: dict[str, str], failed
         (["serve", "--demo", "--workers", "2"], {}, 2, "--demo is served by one process: leave --workers out."),
         (["create-admin", "nobody"], {}, 1,
          "Enter an e-mail address such as name@example.com, without accents before the at sign."),
+        (["jobs", "run", "dusting"], {}, 1,
+         "There is no job dusting: there are attachment-reminders, subscription-reminders, attachment-endings."),
         (["mail", "show", "7"], {}, 1, "There is no mail 7."),
         (["api-key", "revoke", "erp"], {}, 1, "No key named erp is in use."),
         (["api-key", "create", " "], {}, 1, "This field is mandatory."),

@@ -59,6 +59,7 @@ def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) ->
         ("SESSION_IDLE", "90m", "session_idle", timedelta(minutes=90)),
         ("SESSION_IDLE", "3600", "session_idle", timedelta(hours=1)),
         ("COURIER_LEASE", "2s", "courier_lease", timedelta(seconds=2)),
+        ("JOB_PERIOD", "10s", "job_period", timedelta(seconds=10)),
         ("RATE_LIMITS", "off", "rate_limits", False),
         ("GRAPHIQL", "off", "graphiql", False),
         ("INTROSPECTION", "OFF", "introspection", False),
@@ -92,6 +93,7 @@ def test_a_variable_is_read(
         ("SESSION_IDLE", "soon", "must be a number with s, m, h or d behind it, such as 12h."),
         ("SESSION_IDLE", "5s", "must be a minute (1m) or more."),
         ("COURIER_LEASE", "0s", "must be a second (1s) or more."),
+        ("JOB_PERIOD", "0s", "must be a second (1s) or more."),
         ("RATE_LIMITS", "maybe", "must be on or off."),
     ],
 )  # fmt: skip

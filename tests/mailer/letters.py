@@ -81,6 +81,18 @@ SAMPLES: tuple[Message, ...] = (
     ),
     messages.SpaceSubscriptionRefused(**_BY, space=SpaceCode.COMMITMENTS, reason="Sans objet"),
     messages.SpaceSubscriptionRemoved(**_BY, space=SpaceCode.COMMITMENTS),
+    messages.RequestReminder(structure=NAME, requester="Léa Martin", since=date(2026, 11, 17)),
+    messages.RequestReminder(structure=NAME, requester="Léa Martin", since=date(2026, 11, 17), space="Factures émises"),
+    messages.AttachmentEscalated(
+        structure=NAME,
+        identifier="11000201100044",
+        requester="Léa Martin",
+        by="Claire Dupont",
+        since=date(2026, 10, 25),
+        comment="Personne\nne répond",
+    ),
+    messages.AttachmentEnding(structure=NAME, last_day=date(2026, 12, 8)),
+    messages.AttachmentEnding(structure=NAME, last_day=date(2026, 12, 8), user="Léa Martin"),
     messages.StructureRegistered(structure=NAME, identifier="11000201100044"),
     messages.StructureEnded(**_BY),
 )

@@ -9,7 +9,8 @@ import pytest
 from models.accounts import Account
 from models.actors import PlatformRole
 from models.attachments import Attachment, Role
-from models.errors import DomainError, ErrorCode
+from models.codes import ErrorCode
+from models.errors import DomainError
 from models.events import Event
 from models.spaces import OpenSpace, SpaceCode
 from models.structures import Structure

@@ -39,6 +39,7 @@ class World:
     rex: Attachment  # a request nobody decided
     wes: SpaceSubscription  # a simple user's space
     ask: SpaceSubscription  # a request for a space that nobody decided
+    old: Attachment  # a request nobody decided for more than a year
     pat: Account  # attached, waits for activation
     sly: Account  # suspended
     fay: Account  # not attached anywhere
@@ -78,6 +79,7 @@ async def world(db: str) -> World:
         ask=await factories.subscription(
             await attached(structure), structure, SpaceCode.WORKS_INVOICES, status=SpaceSubscriptionStatus.PENDING
         ),
+        old=await factories.attachment(await factories.person(), structure, status=AttachmentStatus.PENDING),
         pat=pat,
         sly=await factories.person(state=AccountState.SUSPENDED),
         fay=await factories.person(login_email="fay@people.example"),
@@ -107,7 +109,7 @@ def act(text: str) -> Callable[[World], str]:
 
     def fill(world: World) -> str:
         filled = text
-        for name in ("structure", "vacant", "service", "tim", "dan", "rex", "pat", "sly", "fay", "activity"):
+        for name in ("structure", "vacant", "service", "tim", "dan", "rex", "pat", "sly", "fay", "old", "activity"):
             filled = filled.replace(f"<{name}>", world.id(getattr(world, name)))
         filled = filled.replace("<identifier>", world.structure.identifier)
         return filled.replace("<tim user>", ids.encode("User", world.tim.user_id)) + " { errors { code } }"
@@ -182,6 +184,10 @@ MUTATIONS: dict[str, Row] = {
         act('transferPrincipalManager(structureId: "<structure>", successorId: "<tim user>")'),
         ("UNAUTHENTICATED", "FORBIDDEN", "FORBIDDEN", "FORBIDDEN", "ok", "FORBIDDEN"),
     ),
+    "escalateAttachment": (
+        act('escalateAttachment(id: "<old>")'),
+        ("UNAUTHENTICATED", "NOT_FOUND", "NOT_FOUND", "ok", "ok", "FORBIDDEN"),
+    ),
     "createStructure": (
         act(
             f'createStructure(input: {{identifierType: OTHER, identifier: "N1", name: "N", postalAddress: {ADDRESS}}})'
@@ -244,6 +250,7 @@ QUERIES: dict[str, Row] = {
     "node": (lambda w: f'node(id: "{w.id(w.tim)}") {{ id }}', SEEN),
     "nodes": (lambda w: f'nodes(ids: ["{w.id(w.tim)}"]) {{ id }}', SEEN),
     "users": (lambda w: 'users(search: "person") { edges { node { id } } }', SUPPORT),
+    "undecidedAttachments": (lambda w: "undecidedAttachments { edges { node { id } } }", SUPPORT),
     "structures": (lambda w: 'structures(search: {name: "structure"}) { edges { node { id } } }', SIGNED_IN),
     "structure": (
         lambda w: f'structure(identifier: {{type: OTHER, value: "{w.structure.identifier}"}}) {{ id }}',
@@ -293,10 +300,11 @@ SAME_FOR_ALL = {
     "Structure": "id identifierType identifier name kind status postalAddress email phone serviceCodeRequired"
     " engagementNumberRequired principalManager services openSpaces viewerAttachment",
     "Attachment": "id user structure onBehalfOf role status inEffect validFrom validUntil services comment refusalReason"
-    " requestedAt decidedAt decidedBy viewerActs",
+    " requestedAt decidedAt decidedBy deciders viewerActs",
     "SpaceSubscription": "id user structure space services mode status inEffect effectiveFrom comment refusalReason"
-    " requestedAt decidedAt decidedBy viewerActs",
+    " requestedAt decidedAt decidedBy deciders viewerActs",
     "Access": "allowed reason explanation changesOn",
+    "Deciders": "roles count escalableOn escalatedAt",
     "Event": "id type occurredAt actor subject structure summary",
     "Activity": "id kind structure service space title url occurredAt requiresAcknowledgement acknowledgedAt",
     "Service": "id code name active validFrom validUntil engagementNumberRequired",

@@ -25,7 +25,7 @@ MY_ACCOUNT = """{ me { displayed: firstName loginEmail user { displayName } sess
     structure { id name identifier postalAddress { city } principalManager { displayName } openSpaces { code } services { code } }
     services { code name } } } } } }"""
 REVIEW_QUEUE = """{ me { attachmentsToReview(first: 50) { totalCount edges { node {
-  id comment validFrom viewerActs user { displayName contactEmail postalAddress { city } } structure { name } services { code } } } } } }"""
+  id comment validFrom viewerActs deciders { roles count escalableOn } user { displayName contactEmail postalAddress { city } } structure { name } services { code } } } } } }"""
 ACTIVITIES = """{ me { activities(first: 50) { totalCount edges { node {
   id kind title url occurredAt requiresAcknowledgement acknowledgedAt space { code } service { code name }
   structure { name principalManager { displayName } } } } } } }"""
@@ -38,6 +38,8 @@ MY_SPACES = """query Mine($at: ID!) { me {
   spaceSubscriptions(first: 50) { totalCount edges { node {
     id mode status inEffect effectiveFrom viewerActs space { code label } user { displayName } decidedBy { displayName }
     structure { name } services { code } } } } } }"""
+UNDECIDED = """{ undecidedAttachments(first: 50) { totalCount edges { node {
+  id requestedAt deciders { roles count escalableOn escalatedAt } user { displayName contactEmail } structure { name status } } } } }"""
 
 
 @contextmanager
@@ -97,8 +99,9 @@ async def test_review_queue_costs_as_many_statements_for_one_request_as_for_twen
         data = await ask(REVIEW_QUEUE, ada)
     queue = data["me"]["attachmentsToReview"]
     assert (len(queue["edges"]), queue["totalCount"]) == (count, count)
-    # account; requests and their number; the viewer's roles; users, structures, services; whose e-mail and whose address may be seen
-    assert len(seen) == 9, "\n".join(seen)
+    # account; requests and their number; the viewer's roles; who can decide; users, structures, services; whose e-mail and whose
+    # address may be seen
+    assert len(seen) == 10, "\n".join(seen)
 
 
 @pytest.mark.parametrize("count", [1, 20])
@@ -178,3 +181,18 @@ async def test_an_export_address_costs_no_statement_and_twenty_cost_one(ask: Ask
         await ask('{ structures(search: {name: "structure"}) { edges { node { usersExportUrl } } } }', ada)
     # structures; the viewer's roles
     assert len(seen) == 2, "\n".join(seen)
+
+
+@pytest.mark.parametrize("count", [1, 20])
+async def test_supports_queue_costs_as_many_statements_for_one_request_as_for_twenty(ask: Ask, count: int) -> None:
+    ada = await attach_with_services(count, status=AttachmentStatus.PENDING, to_own=False)
+    await attach_with_services(3, status=AttachmentStatus.PENDING, to_own=False)
+    await ada.update_from_dict({"state": "SUSPENDED"}).save()
+    support = await factories.person(platform_role="SUPPORT")
+    with statements() as seen:
+        data = await ask(UNDECIDED, support)
+    queue = data["undecidedAttachments"]
+    assert (len(queue["edges"]), queue["totalCount"]) == (count, count)
+    assert queue["edges"][0]["node"]["deciders"]["count"] == 0
+    # requests and their number; who can decide; users, structures; whose e-mail may be seen
+    assert len(seen) == 6, "\n".join(seen)

@@ -1,0 +1,64 @@
+"""Deciders: who can decide a structure's requests now, and which nobody there can decide. Source: DOMAIN 4."""
+
+from dataclasses import dataclass
+from datetime import date
+
+from models.attachments import MANAGERS, Role
+from models.reading import Column, Source
+
+_ABLE = (
+    "m.status = 'VALIDATED' AND m.valid_from <= :today AND (m.valid_until IS NULL OR m.valid_until >= :today)"
+    " AND mu.state = 'ACTIVE'"
+)
+MANAGERS_WITH_ACCOUNTS = Source(
+    "attachments m JOIN accounts mu ON mu.id = m.user_id",
+    columns={name: Column(f"m.{name}") for name in ("structure_id", "user_id", "role")},
+)
+
+
+@dataclass(frozen=True)
+class Deciders:
+    """Who can decide one request now: their roles, the principal manager's first, and how many they are."""
+
+    roles: tuple[Role, ...] = ()
+    count: int = 0
+
+
+async def able_on(structure_ids: set[int], today: date) -> dict[int, dict[int, Role]]:
+    """The managers in effect today whose account is active, with their roles, by structure."""
+    rows = await MANAGERS_WITH_ACCOUNTS.read(
+        ["structure_id", "user_id", "role"],
+        ["m.structure_id IN :structures", "m.role <> 'SIMPLE_USER'", _ABLE],
+        {"structures": sorted(structure_ids), "today": today},
+    )
+    found: dict[int, dict[int, Role]] = {id: {} for id in structure_ids}
+    for row in rows:
+        found[row.structure_id][row.user_id] = Role(row.role)
+    return found
+
+
+def among(managers: dict[int, Role], requester_id: int) -> Deciders:
+    """Those of a structure's able managers who can decide the person's request: nobody decides on their own."""
+    roles = [role for user_id, role in managers.items() if user_id != requester_id]
+    return Deciders(tuple(role for role in MANAGERS if role in roles), len(roles))
+
+
+def decidable(request: str) -> str:
+    """The SQL condition that somebody can decide the request of this alias (its `structure_id`, its `user_id`) today.
+
+    The principal manager is looked for first, by the index of seats: only where that one can't act are all of the
+    structure's attachments looked through.
+    """
+    held = (
+        "EXISTS (SELECT 1 FROM attachments m JOIN accounts mu ON mu.id = m.user_id"
+        f" WHERE m.structure_id = {request}.structure_id AND m.user_id <> {request}.user_id AND {_ABLE}"
+    )
+    return f"({held} AND m.role = 'PRINCIPAL_MANAGER') OR {held} AND m.role = 'SECONDARY_MANAGER'))"
+
+
+# The requests `a` that support has to look after. The ids are found first: a list that is walked in its order, in the
+# hope of meeting a page of them early, would be walked to its end.
+UNDECIDED = (
+    "a.id IN (SELECT w.id FROM attachments w WHERE w.status = 'PENDING' AND w.escalated_at IS NOT NULL"
+    f" UNION SELECT w.id FROM attachments w WHERE w.status = 'PENDING' AND NOT ({decidable('w')}))"
+)

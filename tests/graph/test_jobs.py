@@ -1,0 +1,316 @@
+"""The jobs at work: in a server, in workers beside each other, by an operator's command, under a clock moved outside."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from structlog.testing import capture_logs
+
+from graph.jobs import JOBS, Job, Runner
+from models import database, sessions
+from models.accounts import Account
+from models.attachments import Attachment, AttachmentStatus
+from models.errors import DatabaseAway
+from models.occasions import Occasion
+from models.outbox import Mail
+from models.structures import Structure
+from resolvers.scope import Office, Scope
+from schema import ids
+from tests import factories
+from tests.conftest import Clock
+from tests.graph.apps import served, settings_of
+from tests.graph.servers import COMMAND, ROOT, Server
+from tests.graph.test_commands import run
+
+SECOND = timedelta(seconds=1)
+SOON = timedelta(milliseconds=20)
+PATIENCE = 30
+FAKETIME = next(iter(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")), None)
+ESCALATE = "mutation ($id: ID!) { escalateAttachment(id: $id) { errors { code message } } }"
+IN_EFFECT = "{ me { attachments(first: 1) { edges { node { inEffect deciders { count escalableOn } } } } } }"
+
+
+async def request_since(days: int, now: datetime, structure: Structure | None = None) -> Attachment:
+    """A request made so many days ago, to a structure that has a manager."""
+    place = structure or await factories.structure(await factories.person())
+    return await factories.attachment(
+        await factories.person(), place, status=AttachmentStatus.PENDING, requested_at=now - timedelta(days=days)
+    )
+
+
+async def until(found: Callable[[], Any]) -> None:
+    """Return once the condition holds."""
+    async with asyncio.timeout(PATIENCE):
+        while not await found():
+            await asyncio.sleep(0.05)
+
+
+# ------------------------------------------------------------------ the runner
+class Ticks:
+    """A job that counts its runs, and does on each what it is told to."""
+
+    def __init__(self, *answers: Exception | int) -> None:
+        self.answers = list(answers)
+        self.runs = 0
+
+    async def act(self, scope: Scope) -> int:
+        """Count."""
+        assert scope.actor is None
+        self.runs += 1
+        answer = self.answers.pop(0) if self.answers else 0
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    async def reach(self, runs: int) -> None:
+        async with asyncio.timeout(PATIENCE):
+            while self.runs < runs:
+                await asyncio.sleep(0.005)
+
+
+async def test_every_job_runs_at_once_and_again_on_its_period(office: Office) -> None:
+    often, rare = Ticks(), Ticks()
+    jobs = {"often": Job(often.act, SOON), "rare": Job(rare.act, timedelta(hours=1))}
+    runner = Runner(office, jobs=jobs)
+    running = asyncio.create_task(runner.run())
+    await often.reach(5)
+    assert rare.runs == 1
+    runner.stop()
+    async with asyncio.timeout(5):
+        await running
+    assert running.exception() is None
+
+
+async def test_a_period_that_is_set_stands_for_all(office: Office) -> None:
+    rare = Ticks()
+    runner = Runner(office, jobs={"rare": Job(rare.act, timedelta(hours=1))}, period=SOON)
+    running = asyncio.create_task(runner.run())
+    await rare.reach(3)
+    runner.stop()
+    await running
+
+
+async def test_a_job_that_fails_is_logged_and_runs_again_beside_the_others(office: Office) -> None:
+    bad, good = Ticks(ValueError("broken"), DatabaseAway("gone"), 2), Ticks()
+    runner = Runner(office, jobs={"bad": Job(bad.act, SOON), "good": Job(good.act, SOON)})
+    with capture_logs() as lines:
+        running = asyncio.create_task(runner.run())
+        await bad.reach(4)
+        await good.reach(4)
+        runner.stop()
+        await running
+    told = [(line["event"], line["job"]) for line in lines if line["log_level"] != "debug"]
+    assert told == [("job_failed", "bad"), ("job_delayed", "bad"), ("job_done", "bad")]
+
+
+async def test_jobs_of_one_process_take_turns(office: Office) -> None:
+    at_work: list[int] = []
+    most = 0
+
+    async def act(_: Scope) -> int:
+        nonlocal most
+        at_work.append(1)
+        most = max(most, len(at_work))
+        await asyncio.sleep(0.01)
+        at_work.pop()
+        return 0
+
+    runner = Runner(office, jobs={str(number): Job(act, SOON) for number in range(4)})
+    running = asyncio.create_task(runner.run())
+    await asyncio.sleep(0.2)
+    runner.stop()
+    await running
+    assert most == 1
+
+
+def test_every_job_says_what_it_does() -> None:
+    assert [name for name, job in JOBS.items() if not job.purpose.endswith(".")] == []
+    assert all(job.period <= timedelta(hours=1) for job in JOBS.values())
+
+
+# ------------------------------------------------------------------ in the server
+async def test_the_server_runs_the_jobs_and_sends_what_they_write(
+    tmp_path: Path, database_url: str, clock: Clock
+) -> None:
+    settings = settings_of(tmp_path, database_url, job_period=SECOND)
+    async with served(settings, clock=clock):
+        request = await request_since(6, clock.now)
+        await asyncio.sleep(1.5)
+        assert await Occasion.all().count() == 0
+        clock.advance(days=1)
+        await until(Occasion.all().exists)
+        assert [row.key for row in await Occasion.all()] == [f"{request.id}:7"]
+        async with asyncio.timeout(PATIENCE):
+            while not list(settings.mails.glob("*.eml")):
+                await asyncio.sleep(0.05)
+
+
+async def test_a_server_without_a_worker_runs_no_job(tmp_path: Path, database_url: str, clock: Clock) -> None:
+    async with served(settings_of(tmp_path, database_url, job_period=SECOND), clock=clock, sends=False):
+        await request_since(7, clock.now)
+        await asyncio.sleep(1.5)
+        assert await Occasion.all().count() == 0
+
+
+async def test_a_server_stops_in_the_middle_of_its_jobs(tmp_path: Path, database_url: str, clock: Clock) -> None:
+    settings = settings_of(tmp_path, database_url, job_period=SECOND)
+    async with served(settings, clock=clock, sends=False):
+        place = await factories.structure(await factories.person())
+        for _ in range(100):
+            await request_since(7, clock.now, place)
+    with capture_logs() as lines:
+        async with asyncio.timeout(PATIENCE), served(settings, clock=clock):
+            await until(Occasion.all().exists)
+    assert [line for line in lines if line["log_level"] in {"error", "critical"}] == []
+    await database.connect(database_url)
+    try:
+        assert await Occasion.all().count() == await Mail.filter(message="request_reminder").count() > 0
+    finally:
+        await database.close()
+
+
+# ------------------------------------------------------------------ processes beside each other
+def environment(folder: Path, url: str, **more: str) -> dict[str, str]:
+    """What a process of the installation in this folder is started with."""
+    return {
+        "PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "DATA_DIR": str(folder / "data"), "DATABASE_URL": url,
+        "JOB_PERIOD": "1s", "LOG_FORMAT": "json", **more,
+    }  # fmt: skip
+
+
+def started(folder: Path, variables: Mapping[str, str], *arguments: str) -> subprocess.Popen[bytes]:
+    """`rattache ARGUMENTS` as a process beside."""
+    with (folder / "workers.log").open("ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-c", COMMAND, *arguments], cwd=folder, env=dict(variables), stdin=subprocess.DEVNULL,
+            stdout=log, stderr=log,
+        )  # fmt: skip
+
+
+async def test_two_workers_act_once_on_each_occasion_and_stop_when_asked(tmp_path: Path, db: str) -> None:
+    now = datetime.now(UTC)
+    place = await factories.structure(await factories.person())
+    for _ in range(30):
+        await request_since(7, now, place)
+        await factories.attachment(await factories.person(), place, valid_until=now.date() + timedelta(days=10))
+    workers = [started(tmp_path, environment(tmp_path, db), "worker") for _ in range(2)]
+    try:
+
+        async def all_done() -> bool:
+            return await Occasion.all().count() == 60
+
+        await until(all_done)
+        await asyncio.sleep(2.5)  # every job comes round again
+        reminded = await Mail.filter(message="request_reminder").count()
+        announced = await Mail.filter(message="attachment_ending").count()
+        assert (await Occasion.all().count(), reminded, announced) == (60, 30, 60)
+    finally:
+        for worker in workers:
+            worker.terminate()
+        codes = [await asyncio.to_thread(worker.wait, PATIENCE) for worker in workers]
+    written = (tmp_path / "workers.log").read_text(encoding="utf-8")
+    assert codes == [0, 0], written
+    assert "Traceback" not in written
+    assert written.count("worker_stopped") == 2
+
+
+async def test_an_operator_runs_a_job_once(tmp_path: Path, db: str) -> None:
+    await request_since(7, datetime.now(UTC))
+    settings = {"DATABASE_URL": db}
+    told = [(await asyncio.to_thread(run, tmp_path, "jobs", "run", "attachment-reminders", **settings)).stdout]
+    told += [(await asyncio.to_thread(run, tmp_path, "jobs", "run", "attachment-reminders", **settings)).stdout]
+    assert told == ["attachment-reminders: 1 acted on.\n", "attachment-reminders: 0 acted on.\n"]
+    assert [mail.message for mail in await Mail.all()] == ["request_reminder"]
+
+
+def test_jobs_are_listed_with_their_period_and_purpose(tmp_path: Path) -> None:
+    listed = run(tmp_path, "jobs", "list").stdout
+    for name, job in JOBS.items():
+        (line,) = [line for line in listed.splitlines() if name in line]
+        assert "0:05:00" in line
+        assert job.purpose in line
+    assert "0:00:10" in run(tmp_path, "jobs", "list", JOB_PERIOD="10s").stdout
+
+
+# ------------------------------------------------------------------ the machine's own clock moved
+class Moved:
+    """The clock of another process, set from outside while it runs."""
+
+    def __init__(self, folder: Path) -> None:
+        self.file = folder / "clock"
+        self.days = 0
+        self.advance(0)
+
+    def advance(self, days: int) -> None:
+        self.days += days
+        fresh = self.file.with_suffix(".new")
+        fresh.write_text(f"+{self.days}d\n", encoding="ascii")
+        fresh.replace(self.file)
+
+    def settings(self) -> dict[str, str]:
+        return {
+            "LD_PRELOAD": str(FAKETIME), "FAKETIME_TIMESTAMP_FILE": str(self.file), "FAKETIME_NO_CACHE": "1",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        }  # fmt: skip
+
+
+@pytest.mark.skipif(FAKETIME is None, reason="no libfaketime (Debian: apt install faketime)")
+async def test_a_running_server_whose_machines_clock_is_moved_does_each_thing_on_its_day(
+    tmp_path: Path, db: str
+) -> None:
+    moved, now = Moved(tmp_path), datetime.now(UTC)
+    manager, lea = await factories.person(), await factories.person()
+    place = await factories.structure(manager, created_at=now)
+    request = await factories.attachment(lea, place, status=AttachmentStatus.PENDING, requested_at=now)
+    guest = await factories.person()
+    await factories.attachment(guest, place, valid_until=now.date() + timedelta(days=20))
+    support = await factories.person(platform_role="SUPPORT")
+    tokens = {person.id: await _session(person, now) for person in (lea, guest)}
+    settings = environment(tmp_path, db, SESSION_IDLE="400d") | moved.settings()
+
+    def ask(person: Account, query: str, **variables: str) -> Any:
+        headers = {"Authorization": f"Bearer {tokens[person.id]}"}
+        body = {"query": query, "variables": variables}
+        answer = httpx.post(f"{server.url}/graphql", json=body, headers=headers, timeout=10).json()
+        assert "errors" not in answer, answer
+        return answer["data"]
+
+    seen: dict[int, list[str]] = {}
+    effect: dict[int, bool] = {}
+    with Server(tmp_path, settings) as server:
+        for day in (0, 6, 7, 13, 14, 19, 20, 21):
+            moved.advance(day - moved.days)
+            await asyncio.sleep(2.5)  # every job comes round
+            seen[day] = sorted(row.key for row in await Occasion.filter(at__gt=now + timedelta(days=day - 0.5)))
+            (edge,) = ask(guest, IN_EFFECT)["me"]["attachments"]["edges"]
+            effect[day] = edge["node"]["inEffect"]
+        id = ids.encode("Attachment", request.id)
+        moved.advance(29 - moved.days)
+        early = ask(lea, ESCALATE, id=id)["escalateAttachment"]["errors"]
+        moved.advance(1)
+        assert ask(lea, ESCALATE, id=id)["escalateAttachment"]["errors"] == []
+    assert [error["code"] for error in early] == ["INVALID_TRANSITION"]
+    last = (now.date() + timedelta(days=20)).isoformat()
+    (end,) = [row.id for row in await Attachment.filter(user=guest)]
+    assert seen == {
+        0: [], 6: [f"{end}:{last}:14"], 7: [f"{request.id}:7"], 13: [], 14: [f"{request.id}:14"],
+        19: [f"{end}:{last}:1"], 20: [], 21: [f"{request.id}:21"],
+    }  # fmt: skip
+    assert effect == {day: day <= 20 for day in seen}
+    counted = [await Mail.filter(message=name).count() for name in ("request_reminder", "attachment_ending")]
+    assert counted == [3, 4]
+    escalated = await Mail.get(message="attachment_escalated")
+    assert escalated.address == support.contact_email
+
+
+async def _session(person: Account, at: datetime) -> str:
+    token = f"{person.id:0>40}"
+    await sessions.open_for(person, token, at=at, user_agent=None)
+    return token
