@@ -8,7 +8,7 @@ from datetime import timedelta
 import structlog
 
 from models.errors import DatabaseAway
-from resolvers import endings, reminders
+from resolvers import endings, offers, reminders, vacancies
 from resolvers.scope import Office, Scope
 
 # What a job does falls on a day, not on a minute: it looks often because looking is cheap, and days begin at midnight.
@@ -36,6 +36,8 @@ JOBS: Mapping[str, Job] = {
     "attachment-reminders": Job(reminders.remind_of_attachments),
     "subscription-reminders": Job(reminders.remind_of_subscriptions),
     "attachment-endings": Job(endings.announce_ends),
+    "absent-holders": Job(vacancies.tell_absent_holders),
+    "expired-offers": Job(offers.tell_expired_offers),
 }
 
 

@@ -266,6 +266,63 @@ class AttachmentEnding(Message):
     user: str | None = None
 
 
+# ------------------------------------------------------------------ seats that change hands
+@dataclass(frozen=True, kw_only=True)
+class SeatClaimable(Message):
+    """To the secondary managers: the principal one can't act or is absent; the senior (SUCCESSOR) may claim it."""
+
+    structure: str
+    holder: str
+    claimant: str
+    claimable_from: datetime
+    absent: bool
+    reader: Reader
+
+
+@dataclass(frozen=True, kw_only=True)
+class HolderAbsent(Message):
+    """To a principal manager who stayed away while requests wait: the seat is lost unless they sign in until then."""
+
+    structure: str
+    last_seen: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrincipalManagerClaimed(Message):
+    """To the former principal manager if they can act, the one who claimed the seat, and the other managers."""
+
+    structure: str
+    former: str
+    claimant: str
+    reader: Reader
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeatOffered(Message):
+    """To whom the principal manager offers the seat."""
+
+    structure: str
+    holder: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeatOfferDeclined(Message):
+    """To the principal manager: the successor declined."""
+
+    structure: str
+    successor: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeatOfferExpired(Message):
+    """To the principal manager: the successor didn't answer within 14 days."""
+
+    structure: str
+    successor: str
+
+
 # ------------------------------------------------------------------ space subscriptions
 @dataclass(frozen=True, kw_only=True)
 class SpaceSubscriptionRequested(Message):
@@ -360,6 +417,12 @@ _EVERY: tuple[type[Message], ...] = (
     RequestReminder,
     AttachmentEscalated,
     AttachmentEnding,
+    SeatClaimable,
+    HolderAbsent,
+    PrincipalManagerClaimed,
+    SeatOffered,
+    SeatOfferDeclined,
+    SeatOfferExpired,
     SpaceSubscriptionRequested,
     SpaceSubscriptionValidated,
     SpaceSubscriptionRefused,

@@ -180,14 +180,14 @@ class Attachment(Model):
         self.must_allow(DecisionAct.REMOVE, today)
         self.status = AttachmentStatus.REMOVED
 
-    def become(self, role: Role, today: date) -> None:
+    def become(self, role: Role, today: date, at: datetime) -> None:
         """Take another role; the principal manager's seat has no end, so taking it clears the end date.
 
         Raises:
             TransitionNotAllowed: when it is not VALIDATED.
         """
         self.must_allow(DecisionAct.CHANGE_ROLE, today)
-        self.role = role
+        self.role, self.role_since, self.absence_told_at = role, at, None
         if role is Role.PRINCIPAL_MANAGER:
             self.valid_until = None
 
@@ -207,6 +207,7 @@ class Attachment(Model):
                 raise TransitionNotAllowed(status=self.status, act=act)
             raise RequestAlreadyDecided(by=None, at=self.decided_at)
         self.status, self.decided_by_id, self.decided_at = status, by, at
+        self.role_since = at
 
 
 class AttachmentService(Model):

@@ -6,7 +6,7 @@ from datetime import date
 from models.attachments import MANAGERS, Role
 from models.reading import Column, Source
 
-_ABLE = (
+ABLE = (
     "m.status = 'VALIDATED' AND m.valid_from <= :today AND (m.valid_until IS NULL OR m.valid_until >= :today)"
     " AND mu.state = 'ACTIVE'"
 )
@@ -28,7 +28,7 @@ async def able_on(structure_ids: set[int], today: date) -> dict[int, dict[int, R
     """The managers in effect today whose account is active, with their roles, by structure."""
     rows = await MANAGERS_WITH_ACCOUNTS.read(
         ["structure_id", "user_id", "role"],
-        ["m.structure_id IN :structures", "m.role <> 'SIMPLE_USER'", _ABLE],
+        ["m.structure_id IN :structures", "m.role <> 'SIMPLE_USER'", ABLE],
         {"structures": sorted(structure_ids), "today": today},
     )
     found: dict[int, dict[int, Role]] = {id: {} for id in structure_ids}
@@ -51,7 +51,7 @@ def decidable(request: str) -> str:
     """
     held = (
         "EXISTS (SELECT 1 FROM attachments m JOIN accounts mu ON mu.id = m.user_id"
-        f" WHERE m.structure_id = {request}.structure_id AND m.user_id <> {request}.user_id AND {_ABLE}"
+        f" WHERE m.structure_id = {request}.structure_id AND m.user_id <> {request}.user_id AND {ABLE}"
     )
     return f"({held} AND m.role = 'PRINCIPAL_MANAGER') OR {held} AND m.role = 'SECONDARY_MANAGER'))"
 

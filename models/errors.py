@@ -336,6 +336,36 @@ class AttachmentAlreadyEscalated(DomainError):
         super().__init__(*path, at=at)
 
 
+class SeatHeld(DomainError):
+    """The principal manager can act: the seat isn't vacant."""
+
+    code = ErrorCode.CONFLICT
+
+
+class SeatNotYetClaimable(DomainError):
+    """The principal manager, told of their absence, may still sign in until `data["at"]`."""
+
+    code = ErrorCode.INVALID_TRANSITION
+
+    def __init__(self, *path: str, at: datetime) -> None:
+        super().__init__(*path, at=at)
+
+
+class SeatAlreadyOffered(DomainError):
+    """An offer of the seat is open: it must be withdrawn, or answered, before another is made."""
+
+    code = ErrorCode.ALREADY_EXISTS
+
+
+class OfferOver(DomainError):
+    """The offer was answered, withdrawn, or has outlived its 14 days; `data["status"]` says which."""
+
+    code = ErrorCode.INVALID_TRANSITION
+
+    def __init__(self, *path: str, status: str) -> None:
+        super().__init__(*path, status=status)
+
+
 class OwnRequest(DomainError):
     """Nobody decides on their own request."""
 

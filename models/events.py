@@ -255,6 +255,39 @@ class PrincipalManagerAppointed(Fact):
     """Support named a principal manager; `after` holds the reason."""
 
 
+# ------------------------------------------------------------------ on a principal manager's seat
+class SeatVacated(Fact):
+    """Support stopped the principal manager (`subject`): the senior secondary manager may claim the seat."""
+
+
+class HolderFoundAbsent(Fact):
+    """The principal manager (`subject`) was told that the seat may be claimed unless they sign in."""
+
+
+class PrincipalManagerClaimed(Fact):
+    """The senior secondary manager (`subject`) took the vacant seat; `before` names the former holder."""
+
+
+class SeatOffered(Fact):
+    """The principal manager offered the seat to `subject`."""
+
+
+class SeatOfferAccepted(Fact):
+    """The person accepted the seat they were offered."""
+
+
+class SeatOfferDeclined(Fact):
+    """The person declined the seat they were offered."""
+
+
+class SeatOfferWithdrawn(Fact):
+    """The offer to `subject` was withdrawn, or the seat or the structure came to an end another way."""
+
+
+class SeatOfferExpired(Fact):
+    """The 14 days of the offer to `subject` passed without an answer."""
+
+
 # ------------------------------------------------------------------ on a space subscription
 class SpaceSubscriptionRequested(Fact):
     """The person asked for a space."""

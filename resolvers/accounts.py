@@ -7,11 +7,12 @@ from mailer.messages import AccountReactivated as AccountReactivatedMail
 from mailer.messages import AccountReopened as AccountReopenedMail
 from mailer.messages import AccountSuspended as AccountSuspendedMail
 from mailer.messages import AddressAlreadyKnown, LinkToken
-from models import accounts, attachments, profiles, sessions, texts, tokens
+from models import accounts, attachments, profiles, sessions, structures, texts, tokens
 from models.accounts import ACCOUNTS, Account, AccountState
 from models.database import Duplicate
 from models.errors import (
     ConfirmationRequired,
+    Conflict,
     DomainError,
     Forbidden,
     Missing,
@@ -23,7 +24,7 @@ from models.errors import (
 from models.events import AccountActivated, AccountReopened, AccountSignedUp, AccountSuspended, ActivationResent
 from models.reading import Row, Selection
 from models.tokens import Purpose
-from resolvers import credentials, links, users
+from resolvers import credentials, links, users, vacancies
 from resolvers import sessions as entries
 from resolvers.policy import Right, has, require
 from resolvers.scope import Scope
@@ -170,10 +171,15 @@ async def suspend(scope: Scope, user_id: int, reason: str) -> None:
     Raises:
         Forbidden, Missing, TooLong, Invalid, NotFound: as `reopen`.
         TransitionNotAllowed: when the account is suspended or closed already.
+        Conflict: when the person became principal manager of another structure meanwhile.
     """
     reason = _reason(scope, reason)
+    held = {seat.structure_id for seat in await attachments.seats_of(user_id)}
     async with scope.transaction() as record:
+        concerned = await structures.lock_all(held)
         account = await _locked(user_id)
+        if {seat.structure_id for seat in await attachments.seats_of(user_id)} - held:
+            raise Conflict("user_id")  # they became principal manager of one more structure in between
         if account.platform_role is not None:
             raise Forbidden("user_id")
         before = account.state_at(scope.now())
@@ -185,6 +191,8 @@ async def suspend(scope: Scope, user_id: int, reason: str) -> None:
             await scope.mail(AccountSuspendedMail(at=scope.now()), account, address=account.login_email)
         after = {"state": AccountState.SUSPENDED, "reason": reason}
         await record(AccountSuspended(subject_id=account.id, before={"state": before}, after=after))
+        still = {seat.structure_id for seat in await attachments.seats_of(user_id)}
+        await vacancies.tell_of_suspension(scope, record, account, [concerned[id] for id in sorted(still)])
 
 
 async def end_access(scope: Scope, account: Account) -> None:

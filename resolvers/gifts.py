@@ -150,5 +150,6 @@ async def _given(scope: Scope, record: Record, gift: Gift, user: Account, servic
     attachment.status, attachment.role = AttachmentStatus.VALIDATED, gift.role
     attachment.valid_from, attachment.valid_until = gift.valid_from, gift.valid_until
     attachment.decided_by_id, attachment.decided_at = scope.signed_in().account_id, scope.now()
+    attachment.role_since = scope.now()
     await keep(record, AttachmentGiven, attachment, before, services=sorted(services))
     return attachment

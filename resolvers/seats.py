@@ -4,7 +4,7 @@ from mailer.messages import PrincipalManagerAppointed as AppointedMail
 from mailer.messages import PrincipalManagerTransferred as TransferredMail
 from mailer.messages import Reader
 from mailer.messages import RoleChanged as RoleChangedMail
-from models import accounts, attachments, structures, texts
+from models import accounts, attachments, offers, structures, texts, vacancies
 from models.accounts import Account, AccountState
 from models.attachments import ALLOWED_FROM, Attachment, AttachmentStatus, DecisionAct, Role
 from models.errors import (
@@ -18,7 +18,14 @@ from models.errors import (
     TransitionNotAllowed,
     refuse_if_any,
 )
-from models.events import AttachmentCreated, PrincipalManagerAppointed, PrincipalManagerTransferred, RoleChanged
+from models.events import (
+    AttachmentCreated,
+    PrincipalManagerAppointed,
+    PrincipalManagerTransferred,
+    RoleChanged,
+    SeatOfferWithdrawn,
+)
+from models.offers import OfferStatus
 from models.structures import Structure
 from resolvers import entitlements
 from resolvers.policy import Right, has, may_act, require
@@ -108,8 +115,7 @@ async def hand_over(
         raise SuccessorNotEligible(*path, structure=structure.name)
     before = state_of(theirs)
     former = people[seat.user_id]
-    await _vacate(scope, record, seat)  # first: no two may hold it, not even between two statements
-    await _seat(scope, theirs, Role.PRINCIPAL_MANAGER)
+    await change_hands(scope, record, seat, theirs)
     before |= {"principal_id": former.id}
     await keep(record, PrincipalManagerTransferred, theirs, before, principal_id=successor_id)
     await _tell_transfer(scope, structure, former, successor, farewell)
@@ -141,7 +147,7 @@ async def appoint(scope: Scope, structure_id: int, user_id: int, reason: str) ->
         people = await accounts.lock_all({user_id} | ({seat.user_id} if seat else set()))
         if user_id not in people:
             raise NotFound("user_id")
-        if seat is not None and people[seat.user_id].state is AccountState.ACTIVE:
+        if seat is not None and not await _is_orphaned(scope, people[seat.user_id], seat):
             raise Conflict("structure_id")
         if people[user_id].state is not AccountState.ACTIVE:
             raise SuccessorNotEligible("user_id", structure=structure.name)
@@ -154,6 +160,16 @@ async def appoint(scope: Scope, structure_id: int, user_id: int, reason: str) ->
         await _tell_appointment(scope, structure, people[user_id])
 
 
+async def _is_orphaned(scope: Scope, holder: Account, seat: Attachment) -> bool:
+    """Can't the holder act, or were they away for 14 days after they were told, nobody there being able to claim?"""
+    if holder.state is not AccountState.ACTIVE:
+        return True
+    told, away = seat.absence_told_at, vacancies.reason_of(holder, seat, scope.now()) is not None
+    if not away or told is None or scope.now() < told + vacancies.NOTICE:
+        return False
+    return await vacancies.senior_on(seat.structure_id, scope.now(), scope.today()) is None
+
+
 async def install(
     scope: Scope, record: Record, structure: Structure, user: Account
 ) -> tuple[Attachment, dict[str, object]]:
@@ -163,6 +179,7 @@ async def install(
     if attachment is None:
         attachment = Attachment(user=user, structure=structure, valid_from=scope.today(), requested_at=scope.now())
     attachment.status, attachment.role = AttachmentStatus.VALIDATED, Role.PRINCIPAL_MANAGER
+    attachment.role_since, attachment.absence_told_at = scope.now(), None
     attachment.valid_from, attachment.valid_until = min(attachment.valid_from, scope.today()), None
     attachment.decided_at = attachment.decided_at or scope.now()
     await attachment.save()
@@ -174,17 +191,33 @@ async def install(
     return attachment, before
 
 
+async def change_hands(scope: Scope, record: Record, seat: Attachment, theirs: Attachment) -> None:
+    """The seat left first, then taken: no two may hold it, not even between two statements."""
+    await _vacate(scope, record, seat)
+    await _seat(scope, theirs, Role.PRINCIPAL_MANAGER)
+
+
 async def _vacate(scope: Scope, record: Record, seat: Attachment) -> None:
-    """Make the principal manager a simple user."""
+    """Make the principal manager a simple user; what they had offered to somebody is theirs no more."""
+    await end_offer(scope, record, seat.structure_id)
     before = state_of(seat)
     await _seat(scope, seat, Role.SIMPLE_USER)
     await keep(record, RoleChanged, seat, before)
 
 
+async def end_offer(scope: Scope, record: Record, structure_id: int) -> None:
+    """Withdraw the seat's open offer, if there is one: the seat or the structure is no longer what was offered."""
+    offer = await offers.lock_open(structure_id)
+    if offer is not None:
+        offer.end(OfferStatus.WITHDRAWN, scope.now())
+        await offer.save()
+        await record(SeatOfferWithdrawn(subject_id=offer.successor_id, structure_id=structure_id))
+
+
 async def _seat(scope: Scope, attachment: Attachment, role: Role) -> None:
     """Give the attachment the role and the default spaces that go with it."""
     if attachment.status is AttachmentStatus.VALIDATED:
-        attachment.become(role, scope.today())
+        attachment.become(role, scope.today(), scope.now())
     await attachment.save()
     await entitlements.follow_role(scope, attachment)
 

@@ -246,6 +246,7 @@ async def _turn(scope: Scope, record: Record, structure: Structure, status: Stru
     await record(fact(structure_id=structure.id, before={"status": before}, after={"status": status}))
     if status is StructureStatus.ACTIVE:
         return
+    await seats.end_offer(scope, record, structure.id)
     message = StructureEndedMail(structure=structure.name, by=await scope.actor_name())
     for attached in await attachments.valid_in(structure.id, scope.today()):
         if attached.user.state is AccountState.ACTIVE and attached.user_id != scope.signed_in().account_id:

@@ -15,12 +15,14 @@ from schema.activities import ActivityMutation
 from schema.attachments import AttachmentMutation
 from schema.escalations import EscalationMutation, EscalationQuery
 from schema.lookups import LookupQuery
+from schema.offers import OfferMutation
 from schema.services import ServiceMutation
 from schema.sessions import SessionMutation
 from schema.structures import StructureMutation, StructureQuery
 from schema.subscriptions import SpaceSubscriptionMutation
+from schema.vacancies import VacancyQuery
 
-Query: Any = merge_types("Query", (LookupQuery, AccountQuery, StructureQuery, EscalationQuery))
+Query: Any = merge_types("Query", (LookupQuery, AccountQuery, StructureQuery, EscalationQuery, VacancyQuery))
 Mutation: Any = merge_types(
     "Mutation",
     (
@@ -30,6 +32,7 @@ Mutation: Any = merge_types(
         EscalationMutation,
         SpaceSubscriptionMutation,
         StructureMutation,
+        OfferMutation,
         ServiceMutation,
         ActivityMutation,
     ),

@@ -13,6 +13,7 @@ from resolvers import (
     activities,
     deactivations,
     events,
+    offers,
     profiles,
     queues,
     sessions,
@@ -32,6 +33,7 @@ from schema.events import Event
 from schema.fields import column, made_from
 from schema.inputs import PostalAddressInput, SuccessionInput, given
 from schema.nodes import Node
+from schema.offers import PrincipalManagerOffer
 from schema.payloads import AcknowledgedPayload
 from schema.selections import selection_of
 from schema.sessions import Session
@@ -176,6 +178,10 @@ class Account(Node):
                 activities.of_accounts, self.id, page, bool(unacknowledged_only), selection_of(info)
             )
         )
+
+    @made_from("id", description="Open offers of a principal manager's seat made to the person, the oldest first.")
+    async def principal_manager_offers(self: Any, info: Info) -> list[PrincipalManagerOffer]:
+        return await info.context.load(offers.of_successors, self.id, selection_of(info))
 
     @made_from("id", description="What happened to the account and by it, newest first.")
     async def history(

@@ -12,9 +12,11 @@ from models.activities import ActivityKind
 from models.attachments import AttachmentStatus, DecisionAct, Role
 from models.codes import ErrorCode
 from models.identifiers import IdentifierType
+from models.offers import OfferStatus
 from models.spaces import WORDING, SpaceCode
 from models.structures import StructureKind, StructureStatus
 from models.subscriptions import SpaceSubscriptionStatus, SubscriptionMode
+from models.vacancies import VacancyReason
 
 E = TypeVar("E", bound=Enum)
 
@@ -85,6 +87,18 @@ _described(SpaceSubscriptionStatus, "Where a space subscription stands.", {
 })  # fmt: skip
 _described(SubscriptionMode, "What a subscriber may do in a space.", {
     "READ": "Look things up.", "WRITE": "Look things up and change them.",
+})  # fmt: skip
+_described(VacancyReason, "Why nobody acts from a principal manager's seat.", {
+    "SUSPENDED": "Support suspended the holder.",
+    "CLOSED": "The holder's account is closed.",
+    "ABSENT": "The holder was told, after 90 days away while a request waits, and hasn't signed in since.",
+})  # fmt: skip
+_described(OfferStatus, "Where an offer of a seat stands; all but OPEN are final.", {
+    "OPEN": "Waits for the successor's answer.",
+    "ACCEPTED": "The successor took the seat.",
+    "DECLINED": "The successor declined.",
+    "WITHDRAWN": "The holder took it back, or the seat or the structure is no longer what was offered.",
+    "EXPIRED": "Nobody answered within 14 days.",
 })  # fmt: skip
 _described(AccessReason, "Why a space may be used or not.", {
     "GRANTED": "It may be used.",

@@ -6,7 +6,7 @@ from typing import Any
 import strawberry
 
 from models.errors import TooMany
-from resolvers import accounts, activities, events, queues, services, structures, subscription_queues, users
+from resolvers import accounts, activities, events, offers, queues, services, structures, subscription_queues, users
 from schema import ids
 from schema.context import Batch, Info
 from schema.nodes import Found, Node
@@ -19,6 +19,7 @@ FINDERS: dict[str, Batch] = {
     "Attachment": queues.visible,
     "Event": events.visible,
     "SpaceSubscription": subscription_queues.visible,
+    "PrincipalManagerOffer": offers.visible,
     "Service": services.by_ids,
     "Structure": structures.by_ids,
     "User": users.visible,

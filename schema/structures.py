@@ -8,7 +8,7 @@ from models.identifiers import IdentifierType
 from models.spaces import SpaceCode
 from models.structures import StructureKind, StructureStatus
 from models.structures import StructureSearch as Search
-from resolvers import events, exports, queues, seats, services, spaces, structures, users
+from resolvers import events, exports, offers, queues, seats, services, spaces, structures, users, vacancies
 from resolvers.structures import Particulars
 from schema import ids
 from schema.attachments import Attachment, AttachmentFilter, filter_of
@@ -19,10 +19,12 @@ from schema.events import Event
 from schema.fields import column, made_from
 from schema.inputs import PostalAddressInput, given
 from schema.nodes import Node
+from schema.offers import PrincipalManagerOffer
 from schema.selections import selection_of
 from schema.services import Service
 from schema.spaces import Space
 from schema.users import ADDRESS_COLUMNS, PostalAddress, User, address_of
+from schema.vacancies import Vacancy
 
 
 @strawberry.type(description="A legal entity, public or private, with one identifier.")
@@ -117,6 +119,21 @@ class Structure(Node):
         page = page_of(first, after, last, before)
         found = await info.context.load(events.of_structures, self.id, page, selection_of(info))
         return connection_of(found) if found else None
+
+    @made_from(
+        "id",
+        description="Why nobody acts from the principal manager's seat, and who may claim it; null when the holder"
+        " acts, and to anyone but the structure's managers and support.",
+    )
+    async def vacancy(self: Any, info: Info) -> Vacancy | None:
+        return await info.context.load(vacancies.of_structures, self.id)
+
+    @made_from(
+        "id",
+        description="The open offer of the principal manager's seat; null to anyone but the managers and support.",
+    )
+    async def principal_manager_offer(self: Any, info: Info) -> PrincipalManagerOffer | None:
+        return await info.context.load(offers.of_structures, self.id, selection_of(info))
 
 
 @strawberry.type(description="A page of a list of structures.")
@@ -282,6 +299,15 @@ class StructureMutation:
         info.context.scope.signed_in()
         structure = ids.decode(structure_id, "Structure", "structure_id")
         await seats.transfer(info.context.scope, structure, ids.decode(successor_id, "User", "successor_id"))
+        return StructurePayload(structure_id=structure)
+
+    @mutation(
+        "As the senior secondary manager, take the principal manager's seat when its holder can't or doesn't act."
+    )
+    async def claim_principal_manager(self, info: Info, structure_id: strawberry.ID) -> StructurePayload:
+        info.context.scope.signed_in()
+        structure = ids.decode(structure_id, "Structure", "structure_id")
+        await vacancies.claim(info.context.scope, structure)
         return StructurePayload(structure_id=structure)
 
     @mutation("Support: name the principal manager of a structure that has none able to act.")

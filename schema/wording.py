@@ -122,6 +122,22 @@ WORDS: Words = {
         "Cette demande a déjà été portée devant l'assistance, le {at}.",
         "This request has already been brought before support, on {at}.",
     ),
+    "SeatHeld": (
+        "Le gestionnaire principal peut agir : sa place n'est pas à reprendre.",
+        "The principal manager can act: the seat is not vacant.",
+    ),
+    "SeatNotYetClaimable": (
+        "Le gestionnaire principal a été prévenu de son absence : sa place pourra être reprise à partir du {at}.",
+        "The principal manager has been told of the absence: the seat may be claimed from {at}.",
+    ),
+    "SeatAlreadyOffered": (
+        "La gestion principale est déjà proposée à quelqu'un : retirez d'abord cette proposition.",
+        "The principal management is already offered to somebody: withdraw that offer first.",
+    ),
+    "OfferOver": (
+        "Cette proposition n'est plus ouverte.",
+        "This offer is no longer open.",
+    ),
     "OwnRequest": (
         "On ne traite pas sa propre demande.",
         "Nobody decides on their own request.",

@@ -60,6 +60,12 @@ TOLD_BY = {
     "attachment_escalated": {"AttachmentEscalated"},
     "request_reminder": {"attachment-reminders", "subscription-reminders"},
     "attachment_ending": {"attachment-endings"},
+    "seat_claimable": {"SeatVacated", "HolderFoundAbsent"},
+    "holder_absent": {"HolderFoundAbsent"},
+    "principal_manager_claimed": {"PrincipalManagerClaimed"},
+    "seat_offered": {"SeatOffered"},
+    "seat_offer_declined": {"SeatOfferDeclined"},
+    "seat_offer_expired": {"SeatOfferExpired"},
     "structure_registered": {"PublicStructureRegistered", "StructureAdopted"},
     "structure_ended": {"StructureEnded"},
 }

@@ -93,6 +93,21 @@ SAMPLES: tuple[Message, ...] = (
     ),
     messages.AttachmentEnding(structure=NAME, last_day=date(2026, 12, 8)),
     messages.AttachmentEnding(structure=NAME, last_day=date(2026, 12, 8), user="Léa Martin"),
+    *(
+        messages.SeatClaimable(
+            structure=NAME, holder="Claire", claimant="Samir", claimable_from=NOW, absent=absent, reader=reader
+        )
+        for absent in (False, True)
+        for reader in (Reader.SUCCESSOR, Reader.MANAGER)
+    ),
+    messages.HolderAbsent(structure=NAME, last_seen=NOW - timedelta(days=90), until=NOW + timedelta(days=14)),
+    *(
+        messages.PrincipalManagerClaimed(structure=NAME, former="Claire", claimant="Samir", reader=reader)
+        for reader in Reader
+    ),
+    messages.SeatOffered(structure=NAME, holder="Claire", expires_at=NOW + timedelta(days=14)),
+    messages.SeatOfferDeclined(structure=NAME, successor="Samir"),
+    messages.SeatOfferExpired(structure=NAME, successor="Samir"),
     messages.StructureRegistered(structure=NAME, identifier="11000201100044"),
     messages.StructureEnded(**_BY),
 )

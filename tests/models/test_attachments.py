@@ -20,8 +20,8 @@ ACTS: dict[DecisionAct, Callable[[Attachment], None]] = {
     DecisionAct.DEACTIVATE: lambda row: row.deactivate(TODAY),
     DecisionAct.REACTIVATE: lambda row: row.reactivate(TODAY),
     DecisionAct.REMOVE: lambda row: row.remove(TODAY),
-    DecisionAct.CHANGE_ROLE: lambda row: row.become(Role.SECONDARY_MANAGER, TODAY),
-    DecisionAct.TRANSFER: lambda row: row.become(Role.PRINCIPAL_MANAGER, TODAY),
+    DecisionAct.CHANGE_ROLE: lambda row: row.become(Role.SECONDARY_MANAGER, TODAY, NOW),
+    DecisionAct.TRANSFER: lambda row: row.become(Role.PRINCIPAL_MANAGER, TODAY, NOW),
 }
 ALLOWED = {
     (PENDING, DecisionAct.VALIDATE): VALIDATED,
@@ -112,7 +112,7 @@ def test_decision_keeps_who_and_when_and_refusal_its_reason() -> None:
 )
 def test_principal_managers_seat_has_no_end(role: Role, until: date | None) -> None:
     attachment = row(VALIDATED, until=date(2027, 6, 30))
-    attachment.become(role, TODAY)
+    attachment.become(role, TODAY, NOW)
     assert (attachment.role, attachment.valid_until) == (role, until)
 
 

@@ -5,6 +5,7 @@ The rows are checked against the schema itself: a new field or mutation without 
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from models.accounts import Account, AccountState
 from models.activities import Activity
 from models.actors import PlatformRole
 from models.attachments import Attachment, AttachmentStatus, Role
+from models.offers import SeatOffer
 from models.services import Service
 from models.spaces import OpenSpace, SpaceCode
 from models.structures import Structure
@@ -43,11 +45,26 @@ class World:
     pat: Account  # attached, waits for activation
     sly: Account  # suspended
     fay: Account  # not attached anywhere
+    lost: Structure  # whose principal manager is suspended; the secondary manager is the world's
+    alone: Structure  # whose principal manager is suspended, with nobody else
+    offer: SeatOffer  # of the world's seat, to the simple user
     activity: Activity  # of the whole structure, asks to be acknowledged
 
     def id(self, thing: Account | Structure | Attachment | Service | SpaceSubscription | Activity) -> str:
         name = "User" if isinstance(thing, Account) else type(thing).__name__
         return ids.encode(name, thing.id)
+
+    @property
+    def offer_id(self) -> str:
+        return ids.encode("PrincipalManagerOffer", self.offer.id)
+
+
+async def forsaken(secondary: Account | None = None) -> Structure:
+    """A structure whose principal manager is suspended, with the secondary manager when one is given."""
+    structure = await factories.structure(await factories.person(state=AccountState.SUSPENDED))
+    if secondary is not None:
+        await factories.attachment(secondary, structure, role=Role.SECONDARY_MANAGER)
+    return structure
 
 
 async def attached(structure: Structure) -> Account:
@@ -80,6 +97,15 @@ async def world(db: str) -> World:
             await attached(structure), structure, SpaceCode.WORKS_INVOICES, status=SpaceSubscriptionStatus.PENDING
         ),
         old=await factories.attachment(await factories.person(), structure, status=AttachmentStatus.PENDING),
+        lost=await forsaken(people["secondary"]),
+        alone=await forsaken(),
+        offer=await SeatOffer.create(
+            structure=structure,
+            holder=people["principal"],
+            successor=people["simple"],
+            offered_at=factories.LONG_AGO,
+            expires_at=datetime(2028, 1, 1, tzinfo=UTC),
+        ),
         pat=pat,
         sly=await factories.person(state=AccountState.SUSPENDED),
         fay=await factories.person(login_email="fay@people.example"),
@@ -109,7 +135,20 @@ def act(text: str) -> Callable[[World], str]:
 
     def fill(world: World) -> str:
         filled = text
-        for name in ("structure", "vacant", "service", "tim", "dan", "rex", "pat", "sly", "fay", "old", "activity"):
+        for name in (
+            "structure",
+            "vacant",
+            "service",
+            "tim",
+            "dan",
+            "rex",
+            "pat",
+            "sly",
+            "fay",
+            "old",
+            "lost",
+            "activity",
+        ):
             filled = filled.replace(f"<{name}>", world.id(getattr(world, name)))
         filled = filled.replace("<identifier>", world.structure.identifier)
         return filled.replace("<tim user>", ids.encode("User", world.tim.user_id)) + " { errors { code } }"
@@ -188,6 +227,26 @@ MUTATIONS: dict[str, Row] = {
         act('escalateAttachment(id: "<old>")'),
         ("UNAUTHENTICATED", "NOT_FOUND", "NOT_FOUND", "ok", "ok", "FORBIDDEN"),
     ),
+    "claimPrincipalManager": (
+        act('claimPrincipalManager(structureId: "<lost>")'),
+        ("UNAUTHENTICATED", "FORBIDDEN", "FORBIDDEN", "ok", "FORBIDDEN", "FORBIDDEN"),
+    ),
+    "offerPrincipalManager": (
+        act('offerPrincipalManager(structureId: "<structure>", successorId: "<tim user>")'),
+        ("UNAUTHENTICATED", "FORBIDDEN", "FORBIDDEN", "FORBIDDEN", "ALREADY_EXISTS", "FORBIDDEN"),
+    ),
+    "acceptPrincipalManagerOffer": (
+        lambda w: f'acceptPrincipalManagerOffer(id: "{w.offer_id}") {{ errors {{ code }} }}',
+        ("UNAUTHENTICATED", "NOT_FOUND", "ok", "FORBIDDEN", "FORBIDDEN", "FORBIDDEN"),
+    ),
+    "declinePrincipalManagerOffer": (
+        lambda w: f'declinePrincipalManagerOffer(id: "{w.offer_id}") {{ errors {{ code }} }}',
+        ("UNAUTHENTICATED", "NOT_FOUND", "ok", "FORBIDDEN", "FORBIDDEN", "FORBIDDEN"),
+    ),
+    "withdrawPrincipalManagerOffer": (
+        lambda w: f'withdrawPrincipalManagerOffer(id: "{w.offer_id}") {{ errors {{ code }} }}',
+        ("UNAUTHENTICATED", "NOT_FOUND", "FORBIDDEN", "FORBIDDEN", "ok", "FORBIDDEN"),
+    ),
     "createStructure": (
         act(
             f'createStructure(input: {{identifierType: OTHER, identifier: "N1", name: "N", postalAddress: {ADDRESS}}})'
@@ -249,6 +308,7 @@ QUERIES: dict[str, Row] = {
     "me": (lambda w: "me { id }", ("null", "ok", "ok", "ok", "ok", "ok")),
     "node": (lambda w: f'node(id: "{w.id(w.tim)}") {{ id }}', SEEN),
     "nodes": (lambda w: f'nodes(ids: ["{w.id(w.tim)}"]) {{ id }}', SEEN),
+    "vacancies": (lambda w: "vacancies { totalCount }", SUPPORT),
     "users": (lambda w: 'users(search: "person") { edges { node { id } } }', SUPPORT),
     "undecidedAttachments": (lambda w: "undecidedAttachments { edges { node { id } } }", SUPPORT),
     "structures": (lambda w: 'structures(search: {name: "structure"}) { edges { node { id } } }', SIGNED_IN),
@@ -280,6 +340,14 @@ FIELDS: dict[str, Row] = {
         lambda w: f'node(id: "{w.id(w.structure)}") {{ ... on Structure {{ successorCandidates {{ totalCount }} }} }}',
         ("UNAUTHENTICATED", "null", "null", "null", "ok", "ok"),
     ),
+    "Structure.vacancy": (
+        lambda w: f'node(id: "{w.id(w.lost)}") {{ ... on Structure {{ vacancy {{ reason }} }} }}',
+        ("UNAUTHENTICATED", "null", "null", "ok", "null", "ok"),
+    ),
+    "Structure.principalManagerOffer": (
+        lambda w: f'node(id: "{w.id(w.structure)}") {{ ... on Structure {{ principalManagerOffer {{ id }} }} }}',
+        SEEN,
+    ),
     "User.contactEmail": (
         lambda w: f'node(id: "{ids.encode("User", w.viewers["principal"].id)}") {{ ... on User {{ contactEmail }} }}',  # type: ignore[union-attr]
         ("UNAUTHENTICATED", "null", "ok", "ok", "ok", "ok"),
@@ -295,7 +363,7 @@ FIELDS: dict[str, Row] = {
 SAME_FOR_ALL = {
     "Account": "id user loginEmail contactEmail pendingContactEmail firstName lastName phone postalAddress language timeZone"
     " receiveActivityNotifications secretQuestion state reactivableUntil attachments attachmentsToReview history sessions"
-    " deactivationPreview spaceSubscriptions spaceSubscriptionsToReview access activities",
+    " deactivationPreview spaceSubscriptions spaceSubscriptionsToReview access activities principalManagerOffers",
     "User": "id firstName lastName displayName state",
     "Structure": "id identifierType identifier name kind status postalAddress email phone serviceCodeRequired"
     " engagementNumberRequired principalManager services openSpaces viewerAttachment",
@@ -305,6 +373,8 @@ SAME_FOR_ALL = {
     " requestedAt decidedAt decidedBy deciders viewerActs",
     "Access": "allowed reason explanation changesOn",
     "Deciders": "roles count escalableOn escalatedAt",
+    "Vacancy": "structure reason since claimableFrom claimant viewerMayClaim",
+    "PrincipalManagerOffer": "id structure holder successor status offeredAt expiresAt endedAt",
     "Event": "id type occurredAt actor subject structure summary",
     "Activity": "id kind structure service space title url occurredAt requiresAcknowledgement acknowledgedAt",
     "Service": "id code name active validFrom validUntil engagementNumberRequired",

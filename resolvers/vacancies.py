@@ -1,0 +1,152 @@
+"""Vacancies: seats nobody acts from, told to the secondary managers, and claimed by the senior one."""
+
+from collections.abc import Sequence
+
+from mailer.messages import HolderAbsent as HolderAbsentMail
+from mailer.messages import PrincipalManagerClaimed as ClaimedMail
+from mailer.messages import Reader
+from mailer.messages import SeatClaimable as ClaimableMail
+from models import accounts, attachments, structures, vacancies
+from models.accounts import Account, AccountState
+from models.attachments import Attachment, Role
+from models.errors import NotFound, SeatHeld, SeatNotYetClaimable, StructureInactive
+from models.events import HolderFoundAbsent, PrincipalManagerClaimed, SeatVacated
+from models.reading import Page, Row, Selection, Slice
+from models.structures import Structure
+from models.vacancies import NOTICE, OLDEST_FIRST, ORPHANED, SEATS, Seat, VacancyReason
+from resolvers import jobs, queues, seats
+from resolvers.policy import require
+from resolvers.scope import Record, Scope
+from resolvers.targets import keep, state_of
+
+ABSENT_JOB = "absent-holders"
+
+
+# ------------------------------------------------------------------ telling
+async def tell_of_suspension(scope: Scope, record: Record, holder: Account, concerned: Sequence[Structure]) -> None:
+    """The secondary managers told that the suspended person's seats may be claimed, inside the suspension."""
+    for structure in concerned:
+        if structure.is_active:
+            await record(
+                SeatVacated(subject_id=holder.id, structure_id=structure.id, after={"reason": VacancyReason.SUSPENDED})
+            )
+            await _tell_claimable(scope, structure, holder, absent=False)
+
+
+async def _tell_claimable(scope: Scope, structure: Structure, holder: Account, *, absent: bool) -> None:
+    senior = await vacancies.senior_on(structure.id, scope.now(), scope.today())
+    managers = {manager.id: manager for manager in await seats.secondary_managers(scope, structure.id)}
+    if senior not in managers:
+        return
+    for manager in managers.values():
+        message = ClaimableMail(
+            structure=structure.name,
+            holder=holder.display_name,
+            claimant=managers[senior].display_name,
+            claimable_from=scope.now() + NOTICE if absent else scope.now(),
+            absent=absent,
+            reader=Reader.SUCCESSOR if manager.id == senior else Reader.MANAGER,
+        )
+        await scope.mail(message, manager)
+
+
+async def tell_absent_holders(scope: Scope) -> int:
+    """Principal managers away for 90 days while a request waits are told, and the secondary managers with them."""
+
+    async def act(seat: Seat) -> bool:
+        return await _tell_absent(scope, seat)
+
+    return await jobs.each(ABSENT_JOB, await vacancies.absent_untold(scope.now()), act)
+
+
+async def _tell_absent(scope: Scope, found: Seat) -> bool:
+    now = scope.now()
+    async with scope.transaction() as record:
+        structure = await structures.lock(found.structure_id)
+        holder = await accounts.lock(found.user_id)
+        seat = await attachments.lock(found.id)
+        if structure is None or seat is None or not structure.is_active or not await vacancies.waits_on(structure.id):
+            return False
+        seen, held = vacancies.last_seen(holder), seat.role is Role.PRINCIPAL_MANAGER and seat.is_live
+        told = seat.absence_told_at is not None and seat.absence_told_at > seen
+        if not held or told or holder.state is not AccountState.ACTIVE or seen > now - vacancies.ABSENT_AFTER:
+            return False  # came back, or another worker told them
+        seat.absence_told_at = now
+        await seat.save()
+        await record(HolderFoundAbsent(subject_id=holder.id, structure_id=structure.id, attachment_id=seat.id))
+        message = HolderAbsentMail(structure=structure.name, last_seen=seen, until=now + NOTICE)
+        await scope.mail(message, holder)
+        await _tell_claimable(scope, structure, holder, absent=True)
+    return True
+
+
+# ------------------------------------------------------------------ claiming
+async def claim(scope: Scope, structure_id: int) -> None:
+    """The vacant seat in the actor's hands; the former principal manager becomes a simple user.
+
+    Raises:
+        NotFound: when there is no such structure.
+        Forbidden: to anyone but the senior secondary manager in effect.
+        StructureInactive: when the structure has ended.
+        SeatHeld: when the principal manager can act and wasn't told of an absence.
+        SeatNotYetClaimable: within the 14 days that an absent one has to sign in.
+    """
+    actor = scope.signed_in()
+    async with scope.transaction() as record:
+        structure = await structures.lock(structure_id)
+        if structure is None:
+            raise NotFound("structure_id")
+        require(await scope.role_on(structure_id) is Role.SECONDARY_MANAGER, "structure_id")
+        if not structure.is_active:
+            raise StructureInactive("structure_id")
+        held = await attachments.principal_of(structure_id)
+        people = await accounts.lock_all({actor.account_id} | ({held.user_id} if held else set()))
+        if held is None:
+            raise SeatHeld("structure_id")
+        _must_be_claimable(scope, people[held.user_id], held)
+        senior = await vacancies.senior_on(structure_id, scope.now(), scope.today())
+        require(senior == actor.account_id, "structure_id")
+        theirs = await attachments.lock_live(actor.account_id, structure_id)
+        assert theirs is not None  # a secondary manager's
+        before = state_of(theirs) | {"principal_id": held.user_id}
+        await seats.change_hands(scope, record, held, theirs)
+        await keep(record, PrincipalManagerClaimed, theirs, before, principal_id=actor.account_id)
+        await _tell_claimed(scope, structure, people[held.user_id], people[actor.account_id])
+
+
+def _must_be_claimable(scope: Scope, holder: Account, seat: Attachment) -> None:
+    reason = vacancies.reason_of(holder, seat, scope.now())
+    if reason is None:
+        raise SeatHeld("structure_id")
+    if reason is VacancyReason.ABSENT and seat.absence_told_at is not None:
+        since = vacancies.claimable_from(reason, seat.absence_told_at)
+        if scope.now() < since:
+            raise SeatNotYetClaimable("structure_id", at=since)
+
+
+async def _tell_claimed(scope: Scope, structure: Structure, former: Account, claimant: Account) -> None:
+    names = {"structure": structure.name, "former": former.display_name, "claimant": claimant.display_name}
+    if former.state is AccountState.ACTIVE:
+        await scope.mail(ClaimedMail(**names, reader=Reader.FORMER), former)
+    await scope.mail(ClaimedMail(**names, reader=Reader.SUCCESSOR), claimant)
+    for manager in await seats.secondary_managers(scope, structure.id):
+        await scope.mail(ClaimedMail(**names, reader=Reader.MANAGER), manager)
+
+
+# ------------------------------------------------------------------ reading
+async def of_structures(scope: Scope, structure_ids: Sequence[int]) -> list[Row | None]:
+    """Each structure's vacant seat, as its managers and support see it; None for others, and where the holder acts."""
+    seen = await queues.seeing(scope, structure_ids)
+    found = await vacancies.of_structures(seen, scope.now(), scope.today()) if seen else {}
+    return [found.get(id) for id in structure_ids]
+
+
+async def orphaned(scope: Scope, page: Page, selection: Selection) -> Slice:
+    """A page of the seats of active structures that nobody acts from and nobody may claim, the oldest first.
+
+    Raises:
+        Forbidden: to anyone but support.
+    """
+    require(scope.signed_in().is_support)
+    parameters = {"today": scope.today(), **vacancies.instants(scope.now())}
+    return await SEATS.slice(selection=selection, page=page, order=OLDEST_FIRST, where=ORPHANED, parameters=parameters)

@@ -1,0 +1,53 @@
+"""Vacancies: seats nobody acts from, and the mutation by which one is claimed."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import strawberry
+
+from models.vacancies import VacancyReason, claimable_from
+from resolvers import structures, users, vacancies
+from schema.connections import After, Before, Connection, First, Last, connection_of, page_of
+from schema.context import Info
+from schema.fields import column, made_from
+from schema.selections import selection_of
+from schema.users import User
+
+if TYPE_CHECKING:
+    from schema.structures import Structure
+
+
+@strawberry.type(description="A principal manager's seat that nobody acts from.")
+class Vacancy:
+    @made_from("structure_id", description="Of which structure.")
+    async def structure(self: Any, info: Info) -> Annotated["Structure", strawberry.lazy("schema.structures")]:
+        return await info.context.load(structures.by_ids, self.structure_id, selection_of(info))
+
+    reason: VacancyReason = column("Why its holder doesn't act.")
+    since: datetime = column("When the holder was stopped, or told of the absence.")
+
+    @made_from("reason", "since", description="From when the seat may be claimed.")
+    def claimable_from(self: Any) -> datetime:
+        return claimable_from(VacancyReason(self.reason), self.since)
+
+    @made_from("claimant_id", description="The senior secondary manager in effect, who may claim it; null for nobody.")
+    async def claimant(self: Any, info: Info) -> User | None:
+        return await info.context.load(users.by_ids, self.claimant_id, selection_of(info))
+
+    @made_from("reason", "since", "claimant_id", description="May the viewer claim it now?")
+    def viewer_may_claim(self: Any, info: Info) -> bool:
+        scope = info.context.scope
+        early = scope.now() < claimable_from(VacancyReason(self.reason), self.since)
+        return not early and self.claimant_id == scope.signed_in().account_id
+
+
+@strawberry.type
+class VacancyQuery:
+    @strawberry.field(
+        description="Vacant seats that no secondary manager may claim, for support to name somebody; for support only."
+    )
+    async def vacancies(
+        self, info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None
+    ) -> Connection[Vacancy]:
+        page = page_of(first, after, last, before)
+        return connection_of(await vacancies.orphaned(info.context.scope, page, selection_of(info)))
