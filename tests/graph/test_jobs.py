@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
@@ -254,6 +255,14 @@ class Moved:
         fresh.write_text(f"{ahead.total_seconds():+.0f}\n", encoding="ascii")
         fresh.replace(self.file)
 
+    async def reach(self, day: int, server: Server) -> None:
+        """Move the clock, and return once the server reads it so."""
+        self.set(day)
+        due = self.start + timedelta(days=day, minutes=-1)
+        async with asyncio.timeout(PATIENCE):
+            while parsedate_to_datetime(httpx.get(f"{server.url}/healthz").headers["date"]) < due:
+                await asyncio.sleep(0.2)
+
     def settings(self) -> dict[str, str]:
         return {
             "LD_PRELOAD": str(FAKETIME), "FAKETIME_TIMESTAMP_FILE": str(self.file), "FAKETIME_CACHE_DURATION": "1",
@@ -295,7 +304,7 @@ async def test_a_running_server_whose_machines_clock_is_moved_does_each_thing_on
     effect: dict[int, bool] = {}
     with Server(tmp_path, environment(tmp_path, db) | moved.settings()) as server:
         for day, key in days.items():
-            moved.set(day)
+            await moved.reach(day, server)
             if key:
                 await until(Occasion.filter(key=key).exists)
             await asyncio.sleep(1.5)  # every job comes round again
@@ -305,11 +314,9 @@ async def test_a_running_server_whose_machines_clock_is_moved_does_each_thing_on
             (edge,) = ask(server, guest, IN_EFFECT)["me"]["attachments"]["edges"]
             effect[day] = edge["node"]["inEffect"]
         id = ids.encode("Attachment", request.id)
-        moved.set(29)
-        await asyncio.sleep(1.5)
+        await moved.reach(29, server)
         early = ask(server, lea, ESCALATE, id=id)["escalateAttachment"]["errors"]
-        moved.set(30)
-        await asyncio.sleep(1.5)
+        await moved.reach(30, server)
         done = ask(server, lea, ESCALATE, id=id)["escalateAttachment"]["errors"]
     assert effect == {day: day <= 20 for day in days}
     told = "This request can be brought before support from 14 April 2027 on."
