@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from mailer import payloads
-from mailer.messages import LinkMessage, Message, name_of
+from mailer.facts import LinkMessage, Message, name_of
 from mailer.seals import Sealer
 from models import outbox
 from models.outbox import Mail, MailState, NewMail

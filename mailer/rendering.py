@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass, fields
 from datetime import date, datetime
-from email import policy
+from email.header import Header
 from email.headerregistry import Address
 from email.message import EmailMessage
+from email.policy import EmailPolicy
 from email.utils import format_datetime, parseaddr
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, pas
 from jinja2.runtime import Context
 
 from mailer import payloads, wording
-from mailer.messages import LinkMessage, Message
+from mailer.facts import LinkMessage, Message
 from mailer.seals import Sealer
 from models.attachments import Role
 from models.outbox import Mail
@@ -100,8 +101,19 @@ def write(name: str, message: Message, language: str, time_zone: str, letterhead
     )
 
 
+class _Folding(EmailPolicy):
+    """Folds subjects with accents as RFC 2047 says; the standard library's own folding puts spaces into long ones."""
+
+    def fold_binary(self, name: str, value: str) -> bytes:
+        """The header as the lines that are sent."""
+        if name != "Subject" or value.isascii() or self.utf8:
+            return super().fold_binary(name, value)
+        lines = Header(str(value), "utf-8", header_name=name).encode(linesep=self.linesep)
+        return f"{name}: {lines}{self.linesep}".encode("ascii")
+
+
 def _envelope(mail: Mail, subject: str, name: str, letterhead: Letterhead) -> EmailMessage:
-    composed = EmailMessage(policy.SMTP if mail.address.isascii() else policy.SMTPUTF8)
+    composed = EmailMessage(_Folding(linesep="\r\n", utf8=not mail.address.isascii()))
     sender, sender_address = parseaddr(letterhead.mail_from)
     composed["From"] = Address(sender, addr_spec=sender_address)
     composed["To"] = Address(name, addr_spec=mail.address)

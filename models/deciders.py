@@ -43,22 +43,29 @@ def among(managers: dict[int, Role], requester_id: int) -> Deciders:
     return Deciders(tuple(role for role in MANAGERS if role in roles), len(roles))
 
 
+_ABLE_THERE = (
+    "EXISTS (SELECT 1 FROM attachments m JOIN accounts mu ON mu.id = m.user_id"
+    " WHERE m.structure_id = {request}.structure_id AND m.user_id <> {request}.user_id"
+    f" AND m.role = '{{role}}' AND {ABLE})"
+)
+
+
 def decidable(request: str) -> str:
     """The SQL condition that somebody can decide the request of this alias (its `structure_id`, its `user_id`) today.
 
     The principal manager is looked for first, by the index of seats: only where that one can't act are all of the
     structure's attachments looked through.
     """
-    held = (
-        "EXISTS (SELECT 1 FROM attachments m JOIN accounts mu ON mu.id = m.user_id"
-        f" WHERE m.structure_id = {request}.structure_id AND m.user_id <> {request}.user_id AND {ABLE}"
-    )
-    return f"({held} AND m.role = 'PRINCIPAL_MANAGER') OR {held} AND m.role = 'SECONDARY_MANAGER'))"
+    return " OR ".join(_ABLE_THERE.format(request=request, role=role) for role in MANAGERS)
 
 
-# The requests `a` that support has to look after. The ids are found first: a list that is walked in its order, in the
-# hope of meeting a page of them early, would be walked to its end.
+# The requests `a` that support looks after. That the seat's holder can't act is asked by joins, planned as a whole
+# and not once for each request: there is one seat on a structure, and nobody in it asks to be attached there.
 UNDECIDED = (
     "a.id IN (SELECT w.id FROM attachments w WHERE w.status = 'PENDING' AND w.escalated_at IS NOT NULL"
-    f" UNION SELECT w.id FROM attachments w WHERE w.status = 'PENDING' AND NOT ({decidable('w')}))"
+    " UNION SELECT w.id FROM attachments w"
+    " LEFT JOIN attachments seat ON seat.structure_id = w.structure_id AND seat.role = 'PRINCIPAL_MANAGER'"
+    " AND seat.status = 'VALIDATED' AND seat.valid_from <= :today"
+    " LEFT JOIN accounts holder ON holder.id = seat.user_id AND holder.state = 'ACTIVE'"
+    f" WHERE w.status = 'PENDING' AND holder.id IS NULL AND NOT {_ABLE_THERE.format(request='w', role=MANAGERS[1])})"
 )

@@ -332,9 +332,6 @@ class AttachmentAlreadyEscalated(DomainError):
 
     code = ErrorCode.INVALID_TRANSITION
 
-    def __init__(self, *path: str, at: datetime) -> None:
-        super().__init__(*path, at=at)
-
 
 class SeatHeld(DomainError):
     """The principal manager can act: the seat isn't vacant."""
@@ -347,9 +344,6 @@ class SeatNotYetClaimable(DomainError):
 
     code = ErrorCode.INVALID_TRANSITION
 
-    def __init__(self, *path: str, at: datetime) -> None:
-        super().__init__(*path, at=at)
-
 
 class SeatAlreadyOffered(DomainError):
     """An offer of the seat is open: it must be withdrawn, or answered, before another is made."""
@@ -361,9 +355,6 @@ class OfferOver(DomainError):
     """The offer was answered, withdrawn, or has outlived its 14 days; `data["status"]` says which."""
 
     code = ErrorCode.INVALID_TRANSITION
-
-    def __init__(self, *path: str, status: str) -> None:
-        super().__init__(*path, status=status)
 
 
 class OwnRequest(DomainError):

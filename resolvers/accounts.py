@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 
 from mailer import outbox
+from mailer.facts import LinkToken
 from mailer.messages import AccountReactivated as AccountReactivatedMail
 from mailer.messages import AccountReopened as AccountReopenedMail
 from mailer.messages import AccountSuspended as AccountSuspendedMail
-from mailer.messages import AddressAlreadyKnown, LinkToken
+from mailer.messages import AddressAlreadyKnown
 from models import accounts, attachments, profiles, sessions, structures, texts, tokens
 from models.accounts import ACCOUNTS, Account, AccountState
 from models.database import Duplicate

@@ -3,14 +3,8 @@
 from datetime import timedelta
 from typing import Any
 
-from mailer.messages import (
-    AccountActivation,
-    ContactEmailConfirmation,
-    LinkMessage,
-    LinkToken,
-    PasswordReset,
-    ReactivationLink,
-)
+from mailer.facts import LinkMessage, LinkToken
+from mailer.messages import AccountActivation, ContactEmailConfirmation, PasswordReset, ReactivationLink
 from models import accounts, brakes, tokens
 from models.accounts import Account, AccountState
 from models.errors import ReactivationExpired

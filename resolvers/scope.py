@@ -9,7 +9,7 @@ from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from mailer import outbox
-from mailer.messages import Message
+from mailer.facts import Message
 from mailer.seals import Sealer
 from models import accounts, attachments, database, events
 from models.accounts import Account, Language

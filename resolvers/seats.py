@@ -1,8 +1,8 @@
 """Seats: who is principal or secondary manager, named, dismissed, handed over, or appointed by support."""
 
+from mailer.facts import Reader
 from mailer.messages import PrincipalManagerAppointed as AppointedMail
 from mailer.messages import PrincipalManagerTransferred as TransferredMail
-from mailer.messages import Reader
 from mailer.messages import RoleChanged as RoleChangedMail
 from models import accounts, attachments, offers, structures, texts, vacancies
 from models.accounts import Account, AccountState

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from mailer.messages import Message
+from mailer.facts import Message
 from models import accounts, attachments, services, structures
 from models.accounts import AccountState
 from models.attachments import Attachment

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date
 
-from mailer.messages import Message
+from mailer.facts import Message
 from mailer.messages import SpaceSubscriptionValidated as ValidatedMail
 from models import accounts, attachments, services, spaces, structures, subscriptions
 from models.accounts import AccountState

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
+from mailer.facts import Reader
 from mailer.messages import HolderAbsent as HolderAbsentMail
 from mailer.messages import PrincipalManagerClaimed as ClaimedMail
-from mailer.messages import Reader
 from mailer.messages import SeatClaimable as ClaimableMail
 from models import accounts, attachments, structures, vacancies
 from models.accounts import Account, AccountState

@@ -13,6 +13,7 @@ from schema import enums as enums
 from schema.accounts import AccountMutation, AccountQuery
 from schema.activities import ActivityMutation
 from schema.attachments import AttachmentMutation
+from schema.deactivations import DeactivationMutation
 from schema.escalations import EscalationMutation, EscalationQuery
 from schema.lookups import LookupQuery
 from schema.offers import OfferMutation
@@ -28,6 +29,7 @@ Mutation: Any = merge_types(
     (
         SessionMutation,
         AccountMutation,
+        DeactivationMutation,
         AttachmentMutation,
         EscalationMutation,
         SpaceSubscriptionMutation,

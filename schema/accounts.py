@@ -11,69 +11,32 @@ from resolvers import (
     access,
     accounts,
     activities,
-    deactivations,
     events,
     offers,
     profiles,
     queues,
     sessions,
-    structures,
     subscription_queues,
     users,
 )
-from resolvers.deactivations import Succession
 from schema import ids, subscriptions
 from schema.access import Access
 from schema.activities import Activity, UnacknowledgedOnly
 from schema.attachments import Attachment, AttachmentFilter, filter_of
 from schema.connections import After, Before, Connection, First, Last, connection_of, page_of
 from schema.context import Info
+from schema.deactivations import DeactivationPreview, previewed
 from schema.errors import ERRORS, UserError, mutation
 from schema.events import Event
 from schema.fields import column, made_from
-from schema.inputs import PostalAddressInput, SuccessionInput, given
+from schema.inputs import PostalAddressInput, given
 from schema.nodes import Node
 from schema.offers import PrincipalManagerOffer
 from schema.payloads import AcknowledgedPayload
 from schema.selections import selection_of
 from schema.sessions import Session
-from schema.structures import Structure
 from schema.subscriptions import SpaceSubscription, SpaceSubscriptionFilter
 from schema.users import ADDRESS_COLUMNS, PostalAddress, User, address_of
-
-
-@strawberry.type(description="A structure whose principal manager's seat must be handed over.")
-class SuccessionNeeded:
-    structure_id: strawberry.Private[int]
-
-    @strawberry.field(description="The structure.")
-    async def structure(self, info: Info) -> Structure:
-        return await info.context.load(structures.by_ids, self.structure_id, selection_of(info))
-
-    @strawberry.field(
-        description="Who may take over: active people attached there in effect; `search` looks in names and addresses."
-    )
-    async def candidates(
-        self,
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-        search: str | None = None,
-    ) -> Connection[User]:
-        page = page_of(first, after, last, before)
-        return connection_of(
-            await info.context.load(users.candidates, self.structure_id, page, search, selection_of(info))
-        )
-
-
-@strawberry.type(description="What deactivating the account would ask for and take along.")
-class DeactivationPreview:
-    can_deactivate: bool = column("Can the account be deactivated without naming anybody?")
-    successions_needed: list[SuccessionNeeded] = column("The structures that each need a successor.")
-    pending_requests_lost: int = column("How many undecided requests would be withdrawn.")
-    reactivation_days: int = column("For how many days the account could come back.")
 
 
 @strawberry.type(description="The signed-in person's own account: what only they may see.")
@@ -196,13 +159,7 @@ class Account(Node):
 
     @made_from("id", description="What deactivating the account would ask for and take along.")
     async def deactivation_preview(self: Any, info: Info) -> DeactivationPreview:
-        preview = await deactivations.preview(info.context.scope)
-        return DeactivationPreview(
-            can_deactivate=not preview.structure_ids,
-            successions_needed=[SuccessionNeeded(structure_id=id) for id in preview.structure_ids],
-            pending_requests_lost=preview.pending_requests,
-            reactivation_days=preview.reactivation_days,
-        )
+        return await previewed(info)
 
 
 @strawberry.type
@@ -275,19 +232,6 @@ class UpdateAccountInput:
     )
 
 
-@strawberry.input(
-    description="A deactivation, with a successor for every structure the person is principal manager of."
-)
-class DeactivateAccountInput:
-    confirm: bool = strawberry.field(description="Must be true.")
-    successor_for_all_id: strawberry.ID | None = strawberry.field(
-        default=None, description="The user who takes over every structure that `successions` doesn't name."
-    )
-    successions: list[SuccessionInput] | None = strawberry.field(
-        default_factory=list, description="Successors, structure by structure."
-    )
-
-
 @strawberry.type(description="The answer to a sign-up, the same whether the address is known or not.")
 class SignUpPayload:
     acknowledged: bool = strawberry.field(default=False, description="The request was taken; the rest goes by mail.")
@@ -314,13 +258,6 @@ class UserPayload:
     @strawberry.field(description="The person; null when the act was refused.")
     async def user(self, info: Info) -> User | None:
         return await info.context.load(users.by_ids, self.user_id, selection_of(info)) if self.user_id else None
-
-
-@strawberry.type(description="The account deactivated.")
-class DeactivateAccountPayload:
-    deactivated_at: datetime | None = strawberry.field(default=None, description="Since when.")
-    reactivable_until: datetime | None = strawberry.field(default=None, description="Until when it can come back.")
-    errors: list[UserError] = strawberry.field(default_factory=list, description=ERRORS)
 
 
 # ------------------------------------------------------------------ acts
@@ -355,25 +292,6 @@ class AccountMutation:
         await profiles.confirm_contact_email(info.context.scope, token)
         return AcknowledgedPayload(acknowledged=True)
 
-    @mutation("Deactivate the account; it can come back for 60 days by a mailed link.")
-    async def deactivate_account(self, info: Info, input: DeactivateAccountInput) -> DeactivateAccountPayload:
-        info.context.scope.signed_in()
-        for_all = input.successor_for_all_id
-        done = await deactivations.deactivate(
-            info.context.scope,
-            confirm=input.confirm,
-            successor_for_all=ids.decode(for_all, "User", "successor_for_all_id") if for_all is not None else None,
-            successions=successions_of(input.successions or []),
-        )
-        info.context.set_cookie(None, None)
-        return DeactivateAccountPayload(deactivated_at=done.at, reactivable_until=done.reactivable_until)
-
-    @mutation("Ask for the link that reactivates a deactivated account; the older ones die.")
-    async def request_reactivation(self, info: Info, login_email: str) -> AcknowledgedPayload:
-        await info.context.admit("requestReactivation")
-        await deactivations.request_reactivation(info.context.scope, login_email)
-        return AcknowledgedPayload(acknowledged=True)
-
     @mutation("Support: reopen a closed or suspended account.")
     async def reopen_account(self, info: Info, user_id: strawberry.ID, reason: str) -> UserPayload:
         info.context.scope.signed_in()
@@ -387,18 +305,3 @@ class AccountMutation:
         id = ids.decode(user_id, "User", "user_id")
         await accounts.suspend(info.context.scope, id, reason)
         return UserPayload(user_id=id)
-
-
-def successions_of(inputs: list[SuccessionInput]) -> list[Succession]:
-    """The successions as plain values.
-
-    Raises:
-        NotFound: at the path of the first id that is none of its type.
-    """
-    return [
-        Succession(
-            structure_id=ids.decode(item.structure_id, "Structure", "successions", str(index), "structure_id"),
-            successor_id=ids.decode(item.successor_id, "User", "successions", str(index), "successor_id"),
-        )
-        for index, item in enumerate(inputs)
-    ]

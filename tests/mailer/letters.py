@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 from typing import Any
 
 from mailer import messages
-from mailer.messages import LinkToken, Message, Reader
+from mailer.facts import LinkToken, Message, Reader
 from mailer.rendering import Letterhead
 from mailer.seals import Sealer
 from models.attachments import Role

@@ -12,7 +12,7 @@ import pytest
 
 from mailer import folders, messages, outbox
 from mailer.courier import Courier, delay
-from mailer.messages import LinkToken, Message
+from mailer.facts import LinkToken, Message
 from mailer.outbox import Recipient
 from mailer.seals import Sealer
 from mailer.transport import SmtpServer, SmtpTransport, Transport

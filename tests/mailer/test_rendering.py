@@ -7,7 +7,7 @@ import pytest
 from jinja2 import UndefinedError
 
 from mailer import messages, payloads, rendering
-from mailer.messages import LinkMessage, Message
+from mailer.facts import LinkMessage, LinkToken, Message, name_of
 from mailer.rendering import TEMPLATES
 from mailer.seals import SealBroken, Sealer
 from mailer.wording import MODES
@@ -20,7 +20,7 @@ def row(message: Message, language: str = "fr", **changed: object) -> Mail:
     identifier = SEALER.message_id()
     values = {
         "id": 1,
-        "message": messages.name_of(type(message)),
+        "message": name_of(type(message)),
         "payload": payloads.encode(message, sealer=SEALER, bound_to=identifier),
         "message_id": identifier,
         "address": "lea@demo.example",
@@ -144,7 +144,7 @@ def test_mail_program_sees_complete_headers() -> None:
 
 
 def test_second_try_composes_the_same_facts_and_headers() -> None:
-    mail = row(messages.PasswordReset(token=messages.LinkToken(TOKEN), expires_at=NOW))
+    mail = row(messages.PasswordReset(token=LinkToken(TOKEN), expires_at=NOW))
     first, second = (rendering.compose(mail, letterhead=LETTERHEAD, sealer=SEALER) for _ in range(2))
     assert first["Message-ID"] == second["Message-ID"]
     assert first["Date"] == second["Date"]
@@ -198,7 +198,7 @@ def test_address_with_a_line_break_is_no_recipient() -> None:
 
 def test_client_application_receives_the_links_when_there_is_one() -> None:
     letterhead = replace(LETTERHEAD, account_app_url="https://app.example/compte/")
-    mail = row(messages.ContactEmailConfirmation(token=messages.LinkToken("a b/+&"), expires_at=NOW))
+    mail = row(messages.ContactEmailConfirmation(token=LinkToken("a b/+&"), expires_at=NOW))
     _, text, html = composed(mail, letterhead)
     assert "https://app.example/compte/confirm-email?token=a%20b%2F%2B%26" in text
     assert "https://app.example/compte/confirm-email?token=a%20b%2F%2B%26" in html
@@ -244,7 +244,7 @@ def test_message_of_another_version_is_unknown() -> None:
 @pytest.mark.parametrize("message", SAMPLES, ids=lambda sample: type(sample).__name__)
 def test_every_message_survives_storage(message: Message) -> None:
     stored = payloads.encode(message, sealer=SEALER, bound_to="<1@x>")
-    name = messages.name_of(type(message))
+    name = name_of(type(message))
     assert payloads.decode(name, stored, sealer=SEALER, bound_to="<1@x>") == message
 
 

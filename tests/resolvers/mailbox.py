@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from mailer import payloads
-from mailer.messages import LinkMessage
+from mailer.facts import LinkMessage
 from models import accounts, database
 from models.accounts import Account
 from models.errors import DomainError

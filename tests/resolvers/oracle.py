@@ -363,7 +363,10 @@ class World:
             return REFUSED
         told = [("account_suspended", person.login)] if person.state == "ACTIVE" else []
         person.state, person.links = "SUSPENDED", {}
-        return told
+        vacant = [place for place in self.seats_of(person) if place.active]
+        return told + [
+            ("seat_claimable", reader.login) for place in vacant for reader in self.managers(place, SECONDARY)
+        ]
 
     def reopen(self, actor: Person, person: Person, reason: str) -> Foretold:
         if not self._is_support(actor) or not reason or self.state(person) not in {"SUSPENDED", "CLOSED"}:
