@@ -73,7 +73,9 @@ async def _tell_absent(scope: Scope, found: Seat) -> bool:
             return False  # came back, or another worker told them
         seat.absence_told_at = now
         await seat.save()
-        await record(HolderFoundAbsent(subject_id=holder.id, structure_id=structure.id, attachment_id=seat.id))
+        before, after = {"last_seen": seen.isoformat()}, {"absence_told_at": now.isoformat()}
+        told_of = {"subject_id": holder.id, "structure_id": structure.id, "attachment_id": seat.id}
+        await record(HolderFoundAbsent(**told_of, before=before, after=after))
         message = HolderAbsentMail(structure=structure.name, last_seen=seen, until=now + NOTICE)
         await scope.mail(message, holder)
         await _tell_claimable(scope, structure, holder, absent=True)
