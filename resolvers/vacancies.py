@@ -74,8 +74,7 @@ async def _tell_absent(scope: Scope, found: Seat) -> bool:
         seat.absence_told_at = now
         await seat.save()
         before, after = {"last_seen": seen.isoformat()}, {"absence_told_at": now.isoformat()}
-        told_of = {"subject_id": holder.id, "structure_id": structure.id, "attachment_id": seat.id}
-        await record(HolderFoundAbsent(**told_of, before=before, after=after))
+        await record(HolderFoundAbsent(subject_id=holder.id, structure_id=structure.id, before=before, after=after))
         message = HolderAbsentMail(structure=structure.name, last_seen=seen, until=now + NOTICE)
         await scope.mail(message, holder)
         await _tell_claimable(scope, structure, holder, absent=True)
