@@ -17,8 +17,9 @@ from structlog.testing import capture_logs
 from graph.jobs import JOBS, Job, Runner
 from models import database
 from models.accounts import Account
-from models.attachments import Attachment, AttachmentStatus
+from models.attachments import Attachment, AttachmentStatus, Role
 from models.errors import DatabaseAway
+from models.events import Event
 from models.occasions import Occasion
 from models.outbox import Mail
 from models.structures import Structure
@@ -34,6 +35,7 @@ SECOND = timedelta(seconds=1)
 SOON = timedelta(milliseconds=20)
 PATIENCE = 30
 FAKETIME = next(iter(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")), None)
+CLAIM = "mutation ($id: ID!) { claimPrincipalManager(structureId: $id) { errors { code message } } }"
 ESCALATE = "mutation ($id: ID!) { escalateAttachment(id: $id) { errors { code message } } }"
 IN_EFFECT = "{ me { attachments(first: 1) { edges { node { inEffect } } } } }"
 
@@ -324,3 +326,30 @@ async def test_a_running_server_whose_machines_clock_is_moved_does_each_thing_on
     counted = [await Mail.filter(message=name).count() for name in ("request_reminder", "attachment_ending")]
     assert counted == [3, 4]
     assert (await Mail.get(message="attachment_escalated")).address == support.contact_email
+
+
+@pytest.mark.skipif(FAKETIME is None, reason="no libfaketime (Debian: apt install faketime)")
+async def test_a_seat_whose_holder_stays_away_is_claimed_on_its_day_beside_a_worker(tmp_path: Path, db: str) -> None:
+    moved = Moved(tmp_path)
+    holder = await factories.person(last_signed_in_at=moved.start - timedelta(days=60))
+    senior = await factories.person()
+    place = await factories.structure(holder)
+    await factories.attachment(senior, place, role=Role.SECONDARY_MANAGER)
+    await factories.attachment(await factories.person(), place, status=AttachmentStatus.PENDING)
+    id = ids.encode("Structure", place.id)
+    codes: dict[int, list[str]] = {}
+    settings = environment(tmp_path, db) | moved.settings()
+    with Server(tmp_path, settings) as server, started(tmp_path, settings, "worker") as worker:
+        for day in (29, 31, 44, 46):
+            await moved.reach(day, server)
+            if day == 31:
+                await until(Event.filter(type="HolderFoundAbsent").exists)
+            await asyncio.sleep(1.5)  # every job comes round again, in both processes
+            errors = ask(server, senior, CLAIM, id=id)["claimPrincipalManager"]["errors"]
+            codes[day] = [error["code"] for error in errors]
+        worker.terminate()
+    assert codes == {29: ["CONFLICT"], 31: ["INVALID_TRANSITION"], 44: ["INVALID_TRANSITION"], 46: []}
+    assert await Event.filter(type="HolderFoundAbsent").count() == 1
+    assert await Mail.filter(message="holder_absent").count() == 1
+    seat = await Attachment.get(structure=place, role=Role.PRINCIPAL_MANAGER)
+    assert seat.user_id == senior.id
