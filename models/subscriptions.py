@@ -7,7 +7,7 @@ from enum import StrEnum
 from tortoise import fields
 from tortoise.models import Model
 
-from models import attachments
+from models import attachments, database
 from models.accounts import Account
 from models.actors import Actor
 from models.attachments import DecisionAct
@@ -171,6 +171,13 @@ async def end(
     rows = SpaceSubscription.filter(id__in=[row.id for row in ending.values()])
     await rows.update(status=SpaceSubscriptionStatus.REMOVED, ended_at=at)
     return list(ending.values())
+
+
+@database.guarded
+async def pending_of(user_id: int) -> list[SpaceSubscription]:
+    """The user's requests for spaces that nobody has decided."""
+    rows = SpaceSubscription.filter(user_id=user_id, status=SpaceSubscriptionStatus.PENDING)
+    return await rows.order_by("id")
 
 
 async def service_ids_of(subscription_id: int) -> set[int]:

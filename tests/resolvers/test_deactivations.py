@@ -20,7 +20,9 @@ from models.errors import (
 from models.events import Event
 from models.outbox import Mail, MailState
 from models.sessions import Session
+from models.spaces import SpaceCode
 from models.structures import Structure, StructureStatus
+from models.subscriptions import SpaceSubscriptionStatus
 from models.tokens import OneTimeToken, Purpose
 from resolvers import deactivations, links
 from resolvers import sessions as entries
@@ -174,6 +176,19 @@ async def test_seat_of_an_inactive_structure_needs_no_successor(scope_of: ScopeO
     await factories.structure(person, status=StructureStatus.INACTIVE)
     await deactivate(scope_of(person))
     assert (await Account.get()).state is AccountState.DEACTIVATED
+
+
+async def test_requests_for_spaces_are_withdrawn_and_subscriptions_stay(scope_of: ScopeOf) -> None:
+    person, place = await factories.person(), await factories.structure(await factories.person())
+    await factories.attachment(person, place)
+    kept = await factories.subscription(person, place, SpaceCode.INVOICES_ISSUED)
+    asked = await factories.subscription(person, place, SpaceCode.COMMITMENTS, status=SpaceSubscriptionStatus.PENDING)
+    assert await deactivations.preview(scope_of(person)) == Preview([], 1)
+    await deactivations.deactivate(scope_of(person), confirm=True, successor_for_all=None, successions=[])
+    for row, status in ((kept, SpaceSubscriptionStatus.VALIDATED), (asked, SpaceSubscriptionStatus.REMOVED)):
+        await row.refresh_from_db()
+        assert row.status is status
+    assert await factories.event_types() == ["SpaceSubscriptionRemoved", "AccountDeactivated"]
 
 
 async def test_requests_are_withdrawn_and_attachments_stay(scope_of: ScopeOf) -> None:
