@@ -53,6 +53,7 @@ async def _grant_one(scope: Scope, given: Terms, structure_id: int, user_id: int
         own = user_id == scope.signed_in().account_id
         require(own or may_manage(await scope.role_on(structure_id), attachment.role), *path)
         terms.must_be_entitled(scope, structure, attachment, *path)
+        await terms.must_be_usable(user_id, *path)
         await terms.must_be_open(structure, given.space, "space")
         among = await terms.services_of(attachment)
         services = await entitled(scope, structure_id, set(given.service_ids), "service_ids", among=among)

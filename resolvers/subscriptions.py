@@ -6,7 +6,7 @@ from mailer.messages import SpaceSubscriptionRefused as RefusedMail
 from mailer.messages import SpaceSubscriptionRemoved as RemovedMail
 from mailer.messages import SpaceSubscriptionRequested as RequestedMail
 from models import accounts, attachments, structures, subscriptions, texts
-from models.accounts import AccountState
+from models.accounts import Account, AccountState
 from models.attachments import Attachment, DecisionAct, Role
 from models.errors import (
     DomainError,
@@ -16,6 +16,7 @@ from models.errors import (
     RequestAlreadyDecided,
     SpaceGivenByDefault,
     TransitionNotAllowed,
+    Unauthenticated,
     collected,
     refuse_if_any,
 )
@@ -59,6 +60,10 @@ async def _request_one(scope: Scope, asked: Terms, path: tuple[str, ...]) -> int
         structure = await structures.lock(asked.structure_id) if asked.structure_id is not None else None
         if structure is None:
             raise NotFound(*path, "structure_id")
+        managers = await attachments.managers_of(structure.id, scope.today())
+        people = await accounts.lock_all({actor} | {manager.user_id for manager in managers})
+        if people[actor].state is not AccountState.ACTIVE:
+            raise Unauthenticated  # deactivated or suspended while the request was on its way
         attachment = await attachments.lock_live(actor, structure.id)
         managing = has(await scope.role_on(structure.id), Right.DECIDE)
         services, comment = await _check(scope, asked, structure, attachment, path)
@@ -70,7 +75,7 @@ async def _request_one(scope: Scope, asked: Terms, path: tuple[str, ...]) -> int
         await terms.keep(record, fact, row, {}, services)
         await subscriptions.set_services(row, services)
         if not managing:
-            await _tell_managers(scope, row, structure)
+            await _tell_managers(scope, row, structure, people)
     return row.id
 
 
@@ -93,9 +98,9 @@ async def _check(
     return chosen, comment
 
 
-async def _tell_managers(scope: Scope, row: SpaceSubscription, structure: Structure) -> None:
-    managers = await attachments.managers_of(structure.id, scope.today())
-    people = await accounts.lock_all({row.user_id} | {manager.user_id for manager in managers})
+async def _tell_managers(
+    scope: Scope, row: SpaceSubscription, structure: Structure, people: dict[int, Account]
+) -> None:
     requester = people.pop(row.user_id)
     message = RequestedMail(
         structure=structure.name,
@@ -127,6 +132,7 @@ async def validate(scope: Scope, ids: Sequence[int | None]) -> list[Outcome]:
             before = await terms.state_of(row)
             row.validate(scope.signed_in().account_id, scope.now())
             terms.must_be_entitled(scope, structure, attachment, *path)
+            await terms.must_be_usable(row.user_id, *path)
             await terms.must_be_open(structure, row.space, *path)
             kept = await subscriptions.service_ids_of(row.id)
             await entitled(scope, structure.id, set(kept), *path, among=await terms.services_of(attachment))

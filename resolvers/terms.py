@@ -11,6 +11,7 @@ from models.attachments import Attachment, AttachmentStatus
 from models.errors import (
     AlreadySubscribed,
     AttachmentNeeded,
+    Conflict,
     NotFound,
     SpaceGivenByDefault,
     SpaceNotOpen,
@@ -45,6 +46,17 @@ def must_be_entitled(scope: Scope, structure: Structure, attachment: Attachment 
         raise StructureInactive(*path)
     if attachment is None or attachment.status_on(scope.today()) is not AttachmentStatus.VALIDATED:
         raise AttachmentNeeded(*path)
+
+
+async def must_be_usable(user_id: int, *path: str) -> None:
+    """Nothing, when the account, held until the transaction ends, is active or waits for its activation.
+
+    Raises:
+        Conflict: otherwise.
+    """
+    user = await accounts.lock(user_id)
+    if user.state not in {AccountState.ACTIVE, AccountState.PENDING_ACTIVATION}:
+        raise Conflict(*path)
 
 
 async def must_be_open(structure: Structure, space: SpaceCode, *path: str) -> None:

@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
+from models.accounts import AccountState
 from models.attachments import AttachmentStatus, Role, set_services
 from models.errors import (
     AlreadySubscribed,
     AttachmentNeeded,
+    Conflict,
     Invalid,
     NotFound,
     RequestAlreadyDecided,
@@ -18,6 +20,7 @@ from models.errors import (
     SpaceNotOpen,
     StructureInactive,
     TooLong,
+    Unauthenticated,
 )
 from models.events import Event
 from models.reading import Page, Selection
@@ -31,7 +34,7 @@ from models.subscriptions import (
     SubscriptionMode,
     service_ids_of,
 )
-from resolvers import attachments, entitlements, requests, seats, spaces, subscription_queues, subscriptions
+from resolvers import attachments, entitlements, grants, requests, seats, spaces, subscription_queues, subscriptions
 from resolvers.attachments import Change
 from resolvers.requests import NewRequest, Validation
 from resolvers.scope import Scope
@@ -185,6 +188,22 @@ async def test_refused_person_learns_why_and_may_ask_again(open_house: House, sc
     assert (row.status, row.refusal_reason) == (REFUSED, "Not needed")
     assert await factories.mails() == [("space_subscription_refused", open_house.simple.contact_email)]
     assert told(await subscriptions.request(scope_of(open_house.simple), [terms(open_house)])) == [[]]
+
+
+@pytest.mark.parametrize("state", [AccountState.SUSPENDED, AccountState.DEACTIVATED])
+async def test_nobody_asks_or_is_given_spaces_once_the_account_is_stopped(
+    open_house: House, scope_of: ScopeOf, state: AccountState
+) -> None:
+    row = await factories.subscription(open_house.simple, open_house.structure, COMMITMENTS, **WAITING)
+    await open_house.simple.update_from_dict({"state": state, "deactivated_at": factories.LONG_AGO}).save()
+    done = await subscriptions.validate(scope_of(open_house.principal), [row.id])
+    assert told(done) == [[(Conflict, "ids", "0")]]
+    given = terms(open_house, space=SpaceCode.INVOICES_ISSUED)
+    done = await grants.grant(scope_of(open_house.principal), given, [open_house.simple.id])
+    assert told(done) == [[(Conflict, "user_ids", "0")]]
+    with pytest.raises(Unauthenticated):
+        await subscriptions.request(scope_of(open_house.simple), [terms(open_house, space=SpaceCode.INVOICES_ISSUED)])
+    assert await factories.traces() == (0, 0)
 
 
 @pytest.mark.parametrize("change", ["closed", "narrowed", "ended", "inactive"])
