@@ -59,13 +59,13 @@ def decidable(request: str) -> str:
     return " OR ".join(_ABLE_THERE.format(request=request, role=role) for role in MANAGERS)
 
 
-# The requests `a` that support looks after. That the seat's holder can't act is asked by joins, planned as a whole
-# and not once for each request: there is one seat on a structure, and nobody in it asks to be attached there.
-UNDECIDED = (
-    "a.id IN (SELECT w.id FROM attachments w WHERE w.status = 'PENDING' AND w.escalated_at IS NOT NULL"
+# The ids of the requests that support looks after. That the seat's holder can't act is asked by joins, planned as a
+# whole and not once for each request: there is one seat on a structure, and nobody in it asks to be attached there.
+UNDECIDED_IDS = (
+    "SELECT w.id FROM attachments w WHERE w.status = 'PENDING' AND w.escalated_at IS NOT NULL"
     " UNION SELECT w.id FROM attachments w"
     " LEFT JOIN attachments seat ON seat.structure_id = w.structure_id AND seat.role = 'PRINCIPAL_MANAGER'"
     " AND seat.status = 'VALIDATED' AND seat.valid_from <= :today"
     " LEFT JOIN accounts holder ON holder.id = seat.user_id AND holder.state = 'ACTIVE'"
-    f" WHERE w.status = 'PENDING' AND holder.id IS NULL AND NOT {_ABLE_THERE.format(request='w', role=MANAGERS[1])})"
+    f" WHERE w.status = 'PENDING' AND holder.id IS NULL AND NOT {_ABLE_THERE.format(request='w', role=MANAGERS[1])}"
 )

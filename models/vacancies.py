@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
-from models import database
+from models import database, deciders
 from models.accounts import REACTIVATION_WINDOW, Account, AccountState
 from models.attachments import Attachment
 from models.deciders import ABLE
@@ -58,8 +58,8 @@ _SINCE = (
     " WHEN h.state = 'DEACTIVATED' THEN h.deactivated_at ELSE p.absence_told_at END"
 )
 _WAITING = (
-    "(EXISTS (SELECT 1 FROM attachments w WHERE w.structure_id = p.structure_id AND w.status = 'PENDING')"
-    " OR EXISTS (SELECT 1 FROM space_subscriptions w WHERE w.structure_id = p.structure_id AND w.status = 'PENDING'))"
+    "p.structure_id IN (SELECT w.structure_id FROM attachments w WHERE w.status = 'PENDING'"
+    " UNION SELECT w.structure_id FROM space_subscriptions w WHERE w.status = 'PENDING')"
 )
 _SEATS = "p.role = 'PRINCIPAL_MANAGER' AND p.status = 'VALIDATED'"
 SEATS = Source(
@@ -74,11 +74,20 @@ SEATS = Source(
     joins={"s": "JOIN structures s ON s.id = p.structure_id"},
 )
 OLDEST_FIRST = Order(("id",))
-# The seats nobody acts from nor will, on active structures: no secondary manager in effect may claim them.
-ORPHANED = [
-    _SEATS, "s.status = 'ACTIVE'", f"({_STOPPED} OR ({_ABSENT} AND p.absence_told_at <= :told_by))",
-    f"{_SENIOR} IS NULL",
-]  # fmt: skip
+# The seats nobody acts from nor will, on active structures: no secondary manager in effect may claim them. They
+# are few, and found by the holders who can't act and the notices that were given, not by looking through all seats.
+_FORSAKEN = (
+    f"(p.user_id IN (SELECT h.id FROM accounts h WHERE h.state IN ('SUSPENDED', 'DEACTIVATED') AND {_STOPPED})"
+    " OR p.id IN (SELECT p.id FROM attachments p JOIN accounts h ON h.id = p.user_id"
+    f" WHERE p.absence_told_at IS NOT NULL AND {_ABSENT} AND p.absence_told_at <= :told_by))"
+)
+ORPHANED = [_SEATS, "s.status = 'ACTIVE'", _FORSAKEN, f"{_SENIOR} IS NULL"]
+# Support's queue: what was escalated or nobody can decide, and what waits where the seat is orphaned.
+UNDECIDED = (
+    f"a.id IN ({deciders.UNDECIDED_IDS} UNION SELECT w.id FROM attachments w WHERE w.status = 'PENDING'"
+    " AND w.structure_id IN (SELECT p.structure_id FROM attachments p JOIN structures s ON s.id = p.structure_id"
+    f" WHERE {' AND '.join(ORPHANED)}))"
+)
 _UNTOLD = (
     "SELECT p.id, p.structure_id, p.user_id FROM attachments p JOIN accounts h ON h.id = p.user_id"
     f" JOIN structures s ON s.id = p.structure_id WHERE {_SEATS} AND s.status = 'ACTIVE' AND h.state = 'ACTIVE'"
@@ -123,10 +132,12 @@ async def absent_untold(now: datetime) -> list[Seat]:
     return [Seat(row[0], row[1], row[2]) for row in await database.fetch(_UNTOLD, {"seen_by": now - ABSENT_AFTER})]
 
 
-@database.guarded
 async def waits_on(structure_id: int) -> bool:
     """Does a request, for an attachment or a space, wait on the structure?"""
-    text = f"SELECT 1 FROM attachments p WHERE p.structure_id = :structure AND {_WAITING} LIMIT 1"
+    text = (
+        "SELECT w.id FROM attachments w WHERE w.structure_id = :structure AND w.status = 'PENDING'"
+        " UNION ALL SELECT w.id FROM space_subscriptions w WHERE w.structure_id = :structure AND w.status = 'PENDING'"
+    )
     return bool(await database.fetch(text, {"structure": structure_id}))
 
 

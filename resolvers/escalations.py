@@ -4,11 +4,11 @@ from mailer.messages import AttachmentEscalated as EscalatedMail
 from models import accounts, escalations, texts
 from models.accounts import Account
 from models.attachments import ATTACHMENTS, OLDEST_FIRST, Attachment, DecisionAct
-from models.deciders import UNDECIDED
 from models.errors import DomainError, Forbidden, refuse_if_any
 from models.events import AttachmentEscalated
 from models.reading import Page, Selection, Slice
 from models.structures import Structure
+from models.vacancies import UNDECIDED, instants
 from resolvers.policy import may_act, require
 from resolvers.scope import Scope
 from resolvers.targets import keep, locked, state_of
@@ -60,7 +60,7 @@ async def _announcement(scope: Scope, attachment: Attachment, structure: Structu
 
 
 async def undecided(scope: Scope, page: Page, selection: Selection) -> Slice:
-    """A page of the requests that were escalated, or that nobody on their structure can decide now, oldest first.
+    """A page of the requests that were escalated, or that nobody on their structure can or does decide, oldest first.
 
     Those to a structure that has ended are among them as any other: its managers may still refuse, support tells.
 
@@ -70,7 +70,7 @@ async def undecided(scope: Scope, page: Page, selection: Selection) -> Slice:
     actor = scope.signed_in()
     if not actor.is_support:
         raise Forbidden
-    bound = {"today": scope.today(), "viewer": actor.account_id, "viewer_is_support": True}
+    bound = {"today": scope.today(), "viewer": actor.account_id, "viewer_is_support": True, **instants(scope.now())}
     return await ATTACHMENTS.slice(
         selection=selection, page=page, order=OLDEST_FIRST, where=[UNDECIDED], parameters=bound
     )

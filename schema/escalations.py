@@ -14,8 +14,8 @@ from schema.selections import selection_of
 @strawberry.type
 class EscalationQuery:
     @strawberry.field(
-        description="Requests to be attached that were escalated, or that nobody on their structure can decide now,"
-        " oldest first; for support only."
+        description="Requests to be attached that were escalated, or that nobody on their structure can decide now"
+        " or, the principal manager staying away, does; oldest first, for support only."
     )
     async def undecided_attachments(
         self, info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None

@@ -83,6 +83,8 @@ class Migration(migrations.Migration):
                 "CREATE INDEX seat_offer_successor ON seat_offers (successor_id) WHERE status = 'OPEN'",
                 "CREATE INDEX attachment_escalated ON attachments (id)"
                 " WHERE status = 'PENDING' AND escalated_at IS NOT NULL",
+                "CREATE INDEX attachment_absence ON attachments (id) WHERE absence_told_at IS NOT NULL",
+                "CREATE INDEX account_stopped ON accounts (id) WHERE state IN ('SUSPENDED', 'DEACTIVATED')",
                 "CREATE INDEX attachment_waiting ON attachments (requested_at) WHERE status = 'PENDING'",
                 "CREATE INDEX attachment_ending ON attachments (valid_until) WHERE status = 'VALIDATED'",
             ]

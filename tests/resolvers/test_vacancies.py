@@ -12,7 +12,7 @@ from models.reading import Page, Selection
 from models.spaces import SpaceCode
 from models.structures import Structure, StructureStatus
 from models.subscriptions import SpaceSubscriptionStatus
-from resolvers import accounts, seats, sessions, vacancies
+from resolvers import accounts, escalations, seats, sessions, vacancies
 from resolvers.scope import Scope
 from tests import factories, invariants
 from tests.conftest import Clock
@@ -276,6 +276,8 @@ async def test_support_sees_the_seats_that_nobody_may_claim(
     await vacancies.tell_absent_holders(scope_of())
     for days, expected in ((0, []), (13, []), (1, [orphan.id])):
         clock.advance(days=days)
+        queue = await escalations.undecided(scope_of(support), Page(10), Selection(frozenset({"structure_id"})))
+        assert [row.structure_id for row in queue.rows] == expected
         slice = await vacancies.orphaned(scope_of(support), Page(10), READ)
         assert ([row.structure_id for row in slice.rows], slice.total_count) == (expected, len(expected))
     await accounts.suspend(scope_of(support), house.secondary.id, "abuse")
