@@ -1,5 +1,7 @@
 """How often one source may ask, with Redis, without it, and while it is away."""
 
+import asyncio
+import uuid
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from models.errors import RateLimited
 from tests.graph.apps import SIGN_IN, ask, served, settings_of
 
 TWO = RateLimitItemPerMinute(2)
+REDIS = "redis://127.0.0.1:6379"
 NOWHERE = "redis://127.0.0.1:1"
 
 
@@ -45,6 +48,16 @@ async def _passes(limits: Limits, key: str) -> bool:
 async def test_one_too_many_is_refused_also_while_redis_is_away(redis_url: str | None) -> None:
     limits = Limits(redis_url=redis_url)
     assert [await _passes(limits, key) for key in "aaabb"] == [True, True, False, True, True]
+
+
+async def test_processes_that_share_redis_count_together() -> None:
+    one, other = Limits(redis_url=REDIS), Limits(redis_url=REDIS)
+    try:
+        await asyncio.open_connection("127.0.0.1", 6379)
+    except OSError:
+        pytest.skip("no Redis at 127.0.0.1:6379")
+    key = uuid.uuid4().hex  # the counts of other tests, and of an earlier run, are others
+    assert [await _passes(limits, key) for limits in (one, other, one, other)] == [True, True, False, False]
 
 
 async def test_switched_off_nothing_is_counted() -> None:
