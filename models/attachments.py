@@ -130,6 +130,7 @@ class Attachment(Model):
             TransitionNotAllowed: when it was withdrawn.
         """
         self._decide(DecisionAct.VALIDATE, AttachmentStatus.VALIDATED, by, at)
+        self.role_since = at
 
     def refuse(self, by: int, reason: str, at: datetime) -> None:
         """PENDING becomes REFUSED, with the reason the requester is told.
@@ -207,7 +208,6 @@ class Attachment(Model):
                 raise TransitionNotAllowed(status=self.status, act=act)
             raise RequestAlreadyDecided(by=None, at=self.decided_at)
         self.status, self.decided_by_id, self.decided_at = status, by, at
-        self.role_since = at
 
 
 class AttachmentService(Model):

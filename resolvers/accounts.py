@@ -192,8 +192,7 @@ async def suspend(scope: Scope, user_id: int, reason: str) -> None:
             await scope.mail(AccountSuspendedMail(at=scope.now()), account, address=account.login_email)
         after = {"state": AccountState.SUSPENDED, "reason": reason}
         await record(AccountSuspended(subject_id=account.id, before={"state": before}, after=after))
-        still = {seat.structure_id for seat in await attachments.seats_of(user_id)}
-        await vacancies.tell_of_suspension(scope, record, account, [concerned[id] for id in sorted(still)])
+        await vacancies.tell_of_suspension(scope, record, account, concerned)
 
 
 async def end_access(scope: Scope, account: Account) -> None:

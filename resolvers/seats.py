@@ -23,6 +23,7 @@ from models.events import (
     PrincipalManagerAppointed,
     PrincipalManagerTransferred,
     RoleChanged,
+    SeatOfferExpired,
     SeatOfferWithdrawn,
 )
 from models.offers import OfferStatus
@@ -147,7 +148,7 @@ async def appoint(scope: Scope, structure_id: int, user_id: int, reason: str) ->
         people = await accounts.lock_all({user_id} | ({seat.user_id} if seat else set()))
         if user_id not in people:
             raise NotFound("user_id")
-        if seat is not None and not await _is_orphaned(scope, people[seat.user_id], seat):
+        if seat is not None and (seat.user_id == user_id or not await _is_orphaned(scope, people[seat.user_id], seat)):
             raise Conflict("structure_id")
         if people[user_id].state is not AccountState.ACTIVE:
             raise SuccessorNotEligible("user_id", structure=structure.name)
@@ -208,10 +209,13 @@ async def _vacate(scope: Scope, record: Record, seat: Attachment) -> None:
 async def end_offer(scope: Scope, record: Record, structure_id: int) -> None:
     """Withdraw the seat's open offer, if there is one: the seat or the structure is no longer what was offered."""
     offer = await offers.lock_open(structure_id)
-    if offer is not None:
-        offer.end(OfferStatus.WITHDRAWN, scope.now())
-        await offer.save()
-        await record(SeatOfferWithdrawn(subject_id=offer.successor_id, structure_id=structure_id))
+    if offer is None:
+        return
+    lapsed = offer.status_at(scope.now()) is OfferStatus.EXPIRED
+    offer.end(OfferStatus.EXPIRED if lapsed else OfferStatus.WITHDRAWN, scope.now())
+    await offer.save()
+    fact = SeatOfferExpired if lapsed else SeatOfferWithdrawn
+    await record(fact(subject_id=offer.successor_id, structure_id=structure_id))
 
 
 async def _seat(scope: Scope, attachment: Attachment, role: Role) -> None:

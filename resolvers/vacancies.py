@@ -1,6 +1,6 @@
 """Vacancies: seats nobody acts from, told to the secondary managers, and claimed by the senior one."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from mailer.facts import Reader
 from mailer.messages import HolderAbsent as HolderAbsentMail
@@ -23,9 +23,16 @@ ABSENT_JOB = "absent-holders"
 
 
 # ------------------------------------------------------------------ telling
-async def tell_of_suspension(scope: Scope, record: Record, holder: Account, concerned: Sequence[Structure]) -> None:
-    """The secondary managers told that the suspended person's seats may be claimed, inside the suspension."""
-    for structure in concerned:
+async def tell_of_suspension(scope: Scope, record: Record, holder: Account, held: Mapping[int, Structure]) -> None:
+    """The secondary managers told that the suspended person's seats may be claimed, inside the suspension.
+
+    What the holder had offered is withdrawn, and a notice of absence is void: who comes back gets another.
+    """
+    for seat in await attachments.seats_of(holder.id):
+        structure = held[seat.structure_id]
+        await seats.end_offer(scope, record, structure.id)
+        seat.absence_told_at = None
+        await seat.save()
         if structure.is_active:
             await record(
                 SeatVacated(subject_id=holder.id, structure_id=structure.id, after={"reason": VacancyReason.SUSPENDED})

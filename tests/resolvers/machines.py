@@ -15,9 +15,10 @@ from models.attachments import Attachment, Role
 from models.errors import DomainError, RateLimited, Unauthenticated
 from models.events import Event
 from models.identifiers import IdentifierType
+from models.offers import SeatOffer
 from models.outbox import Mail
 from models.structures import Structure, StructureKind
-from resolvers import gifts, requests, structures
+from resolvers import gifts, offers, requests, structures
 from resolvers.gifts import Gift
 from resolvers.requests import NewRequest
 from resolvers.scope import Office, Scope
@@ -25,7 +26,7 @@ from resolvers.structures import Particulars
 from resolvers.targets import Outcome
 from tests import factories, invariants
 from tests.conftest import Clock
-from tests.resolvers.oracle import LINK_LIFE, REFUSED, UNCHANGED, Foretold, Person, Place, Tie, World
+from tests.resolvers.oracle import LINK_LIFE, REFUSED, UNCHANGED, Foretold, Offer, Person, Place, Tie, World
 
 IDENTIFIERS = ["NEW-1", "NEW-2", "IMPORTED-PRIVATE", "IMPORTED-PUBLIC"]
 ADDRESS = {"line1": "1 rue des Essais", "postcode": "75001", "city": "Paris", "country": "FR"}
@@ -33,7 +34,7 @@ MOST_PEOPLE = 9
 SUPPORT = 5  # their number among the people
 # Children before parents, as foreign keys want it.
 TABLES = [
-    "outbox", "events", "attachment_services", "space_subscriptions", "open_spaces", "services", "attachments",
+    "outbox", "events", "seat_offers", "attachment_services", "space_subscriptions", "open_spaces", "services", "attachments",
     "one_time_tokens", "sessions", "former_passwords", "brakes", "structures", "accounts",
 ]  # fmt: skip
 
@@ -65,10 +66,10 @@ class Machine(RuleBasedStateMachine):
             await database.fetch(f"DELETE FROM {table}", {})
         for name in ("ada", "ben", "cleo", "dan", "eve"):
             account = await factories.person(login_email=f"{name}@people.example", first_name=name)
-            self.world.people.append(Person(account.login_email, id=account.id, password=factories.PASSWORD))
+            self.world.people.append(self._active(account))
         login = "support@people.example"
         account = await factories.person(login_email=login, platform_role=PlatformRole.SUPPORT)
-        self.world.people.append(Person(login, support=True, id=account.id, password=factories.PASSWORD))
+        self.world.people.append(self._active(account, support=True))
         for identifier in ("IMPORTED-PRIVATE", "IMPORTED-PUBLIC"):
             public = identifier.endswith("PUBLIC")
             kind = StructureKind.PUBLIC if public else StructureKind.PRIVATE
@@ -90,6 +91,23 @@ class Machine(RuleBasedStateMachine):
         await self._ask(2, 1)
         await self._ask(4, 0)
         await self._ask(4, 1)
+        await self._offer(0, 0, 1)
+
+    async def _offer(self, by: int, where: int, to: int) -> None:
+        """Somebody to whom the seat of the first or the second structure is offered from the start."""
+        actor, place, successor = self.world.people[by], self.world.places[2 + where], self.world.people[to]
+        assert self.world.offer(actor, place, successor) != REFUSED
+        await offers.make(self._scope(actor), place.id, successor.id)
+        await self._agree()
+
+    def _active(self, account: Account, *, support: bool = False) -> Person:
+        return Person(
+            account.login_email,
+            support=support,
+            id=account.id,
+            password=factories.PASSWORD,
+            came_at=account.activated_at,
+        )
 
     async def _ask(self, by: int, where: int) -> None:
         """Somebody who waits to be attached to the first or the second structure from the start."""
@@ -118,6 +136,18 @@ class Machine(RuleBasedStateMachine):
         fit = [tie for tie in self.world.ties if tie.status in statuses]
         ties = fit if fit and number % 6 else self.world.ties
         return ties[number // 6 % len(ties)]
+
+    def offer(self, number: int) -> Offer:
+        """Mostly an open offer: with any other the act can only be refused."""
+        fit = [offer for offer in self.world.offers if self.world.offer_read(offer) == "OPEN"]
+        offers = fit if fit and number % 6 < 5 else self.world.offers
+        return offers[number // 6 % len(offers)]
+
+    def vacant(self, number: int) -> Place:
+        """Mostly a place whose seat is to be claimed, or soon will be."""
+        seats = [seat for place in self.world.places if (seat := self.world.seat_at(place)) and self.world.line(place)]
+        fit = [seat.place for seat in seats if self.world.is_claimable(seat) or self.world.is_away(seat)]
+        return fit[number % len(fit)] if fit and number % 6 < 5 else self.place(number)
 
     def successor(self, number: int, place: Place) -> Person:
         """Mostly somebody who may take the seat there."""
@@ -243,6 +273,13 @@ class Machine(RuleBasedStateMachine):
             (row.user_id, row.structure_id, str(row.role), str(row.status), row.valid_from, row.valid_until)
             for row in held
         ] == [(t.person.id, t.place.id, t.role, t.status, t.start, t.end) for t in world.ties]
+        assert [(row.role_since, row.absence_told_at) for row in held] == [(t.since, t.told_at) for t in world.ties]
+        offered = await SeatOffer.all().order_by("id")
+        assert [(row.structure_id, row.holder_id, row.successor_id, str(row.status)) for row in offered] == [
+            (o.place.id, o.holder.id, o.successor.id, o.status) for o in world.offers
+        ]
+        for offer_row, offer in zip(offered, world.offers, strict=True):
+            offer.id = offer_row.id
         for row, tie in zip(held, world.ties, strict=True):
             tie.id = row.id
 

@@ -15,6 +15,7 @@ PARIS = ZoneInfo("Europe/Paris")
 PRINCIPAL, SECONDARY, SIMPLE = "PRINCIPAL_MANAGER", "SECONDARY_MANAGER", "SIMPLE_USER"
 LINK_LIFE, HOUR, WINDOW = timedelta(minutes=60), timedelta(hours=1), timedelta(days=60)
 MAILS_AN_HOUR = 5
+AWAY, NOTICE, OFFER_LIFE = timedelta(days=90), timedelta(days=14), timedelta(days=14)
 
 
 @dataclass(eq=False)
@@ -26,6 +27,8 @@ class Person:
     support: bool = False
     id: int = 0
     left_at: datetime | None = None
+    came_at: datetime | None = None  # signed in last, or else activated
+    signed_in: bool = False
     password: str | None = None
     links: dict[str, tuple[str, datetime]] = field(default_factory=dict)
 
@@ -52,10 +55,28 @@ class Tie:
     role: str = SIMPLE
     status: str = "PENDING"
     id: int = 0
+    since: datetime | None = None  # has had its role since then
+    told_at: datetime | None = None  # a holder who was told of their absence
+
+    def take(self, role: str, now: datetime) -> None:
+        if role != self.role or self.since is None:
+            self.role, self.since, self.told_at = role, now, None
 
     @property
     def live(self) -> bool:
         return self.status in {"PENDING", "VALIDATED", "DEACTIVATED"}
+
+
+@dataclass(eq=False)
+class Offer:
+    """A seat offered to somebody."""
+
+    place: Place
+    holder: Person
+    successor: Person
+    until: datetime
+    status: str = "OPEN"
+    id: int = 0
 
 
 class World:
@@ -66,6 +87,7 @@ class World:
         self.people: list[Person] = []
         self.places: list[Place] = []
         self.ties: list[Tie] = []
+        self.offers: list[Offer] = []
         self._mailed: dict[tuple[str, str], tuple[int, datetime]] = {}
 
     # ------------------------------------------------------------------ what can be seen from outside
@@ -100,6 +122,11 @@ class World:
         seats = [t for t in self.ties if t.place is place and t.role == PRINCIPAL and t.status == "VALIDATED"]
         return seats[0].person if seats else None
 
+    def seat_at(self, place: Place) -> Tie | None:
+        """The tie of whoever has the seat."""
+        holder = self.holder(place)
+        return self.tie(holder, place) if holder is not None else None
+
     def seats_of(self, person: Person) -> list[Place]:
         """Where the person is principal manager."""
         held = [t for t in self.ties if t.person is person and t.role == PRINCIPAL and t.status == "VALIDATED"]
@@ -110,6 +137,27 @@ class World:
         wanted = roles or (PRINCIPAL, SECONDARY)
         ties = [t for t in self.ties if t.place is place and t.role in wanted and self.holds(t)]
         return [t.person for t in ties if t.person.state == "ACTIVE"]
+
+    def line(self, place: Place) -> list[Person]:
+        """The secondary managers who can act there now, the senior one first."""
+        ties = [t for t in self.ties if t.place is place and t.role == SECONDARY and self.holds(t)]
+        return [t.person for t in sorted(ties, key=lambda t: t.since or self.now) if t.person.state == "ACTIVE"]
+
+    def is_away(self, seat: Tie) -> bool:
+        """Was the holder told of their absence, and hasn't come since?"""
+        person = seat.person
+        if seat.told_at is None or person.state != "ACTIVE":
+            return False
+        return not (person.signed_in and person.came_at is not None and person.came_at >= seat.told_at)
+
+    def is_claimable(self, seat: Tie) -> bool:
+        if self.state(seat.person) in {"SUSPENDED", "CLOSED"}:
+            return True
+        return self.is_away(seat) and seat.told_at is not None and self.now >= seat.told_at + NOTICE
+
+    def offer_read(self, offer: Offer) -> str:
+        """The status as people read it."""
+        return "EXPIRED" if offer.status == "OPEN" and self.now >= offer.until else offer.status
 
     def is_free(self, person: Person, place: Place) -> bool:
         """May this person be attached there, with nothing live in the way?"""
@@ -146,6 +194,7 @@ class World:
         if tie.person.state not in {"ACTIVE", "PENDING_ACTIVATION"}:
             return REFUSED
         tie.status, tie.start, tie.end = "VALIDATED", start, end
+        tie.take(tie.role, self.now)
         return self._told("attachment_validated", tie)
 
     def refuse(self, actor: Person, tie: Tie, reason: str) -> Foretold:
@@ -204,7 +253,8 @@ class World:
                 return REFUSED
             waiting = Tie(person, place, start)
             self.ties.append(waiting)
-        waiting.status, waiting.role, waiting.start, waiting.end = "VALIDATED", role, start, end
+        waiting.status, waiting.start, waiting.end = "VALIDATED", start, end
+        waiting.take(role, self.now)
         return [("attached_by_manager", person.login)]
 
     def update(self, actor: Person, tie: Tie, start: date | None, end: date | None, end_given: bool) -> Foretold:
@@ -234,7 +284,7 @@ class World:
             return REFUSED
         if tie.role == role:
             return UNCHANGED
-        tie.role = role
+        tie.take(role, self.now)
         return self._told("role_changed", tie)
 
     def transfer(self, actor: Person, place: Place, successor: Person) -> Foretold:
@@ -247,13 +297,14 @@ class World:
         holder = self.holder(place)
         if not self._is_support(actor) or not place.active or person.state != "ACTIVE":
             return REFUSED
-        if holder is not None and holder.state == "ACTIVE":
+        former = self.seat_at(place)
+        if holder is person or (former is not None and not self._is_forsaken(former)):
             return REFUSED
-        former = self.tie(holder, place) if holder else None
         if former is not None:
-            former.role = SIMPLE
+            self._vacate(former)
         self.seat(person, place)
         told = [person, *self.managers(place, SECONDARY)]
+        told += [holder] if holder is not None and holder.state == "ACTIVE" else []
         return [("principal_manager_appointed", reader.login) for reader in told]
 
     def seat(self, person: Person, place: Place) -> None:
@@ -262,8 +313,92 @@ class World:
         if tie is None:
             tie = Tie(person, place, self.today)
             self.ties.append(tie)
-        tie.role, tie.status, tie.end, tie.start = PRINCIPAL, "VALIDATED", None, min(tie.start, self.today)
+        tie.take(PRINCIPAL, self.now)
+        tie.status, tie.end, tie.start = "VALIDATED", None, min(tie.start, self.today)
         place.managed = True
+
+    def _is_forsaken(self, seat: Tie) -> bool:
+        return seat.person.state != "ACTIVE" or (self.is_claimable(seat) and not self.line(seat.place))
+
+    def _vacate(self, seat: Tie) -> None:
+        self._lapse(seat.place)
+        seat.take(SIMPLE, self.now)
+
+    def claim(self, actor: Person, place: Place) -> Foretold:
+        line, seat = self.line(place), self.seat_at(place)
+        if actor.state != "ACTIVE" or not place.active or line[:1] != [actor]:
+            return REFUSED
+        if seat is None or not self.is_claimable(seat):
+            return REFUSED
+        self._vacate(seat)
+        mine = self.tie(actor, place)
+        assert mine is not None
+        mine.take(PRINCIPAL, self.now)
+        mine.end = None
+        told = [*line, *([seat.person] if seat.person.state == "ACTIVE" else [])]
+        return [("principal_manager_claimed", person.login) for person in told]
+
+    def tell_absent(self) -> Foretold:
+        """What the job tells of holders who stay away while a request waits."""
+        mails: Mails = []
+        for place in self.places:
+            seat = self.seat_at(place)
+            waits = any(t.place is place and t.status == "PENDING" for t in self.ties)
+            if seat is None or not place.active or seat.person.state != "ACTIVE" or not waits or self.is_away(seat):
+                continue
+            if seat.person.came_at is not None and self.now - seat.person.came_at >= AWAY:
+                seat.told_at = self.now
+                mails.append(("holder_absent", seat.person.login))
+                mails += [("seat_claimable", person.login) for person in self.line(place)]
+        return mails or UNCHANGED
+
+    # ------------------------------------------------------------------ offers of a seat
+    def offer(self, actor: Person, place: Place, successor: Person) -> Foretold:
+        if actor.state != "ACTIVE" or self.role(actor, place) != PRINCIPAL or not place.active:
+            return REFUSED
+        if successor is actor or not self.eligible(successor, place):
+            return REFUSED
+        if any(o.place is place and self.offer_read(o) == "OPEN" for o in self.offers):
+            return REFUSED
+        self._lapse(place)
+        self.offers.append(Offer(place, actor, successor, self.now + OFFER_LIFE))
+        return [("seat_offered", successor.login)]
+
+    def accept(self, actor: Person, offer: Offer) -> Foretold:
+        seat = self.seat_at(offer.place)
+        if not self._answers(actor, offer) or seat is None or not self.eligible(actor, offer.place):
+            return REFUSED
+        offer.status = "ACCEPTED"
+        return self._handed_over(seat, actor)
+
+    def decline(self, actor: Person, offer: Offer) -> Foretold:
+        if not self._answers(actor, offer):
+            return REFUSED
+        offer.status = "DECLINED"
+        return [("seat_offer_declined", offer.holder.login)] if offer.holder.state == "ACTIVE" else []
+
+    def take_back(self, actor: Person, offer: Offer) -> Foretold:
+        if actor.state != "ACTIVE" or actor is not offer.holder or self.offer_read(offer) != "OPEN":
+            return REFUSED
+        offer.status = "WITHDRAWN"
+        return []
+
+    def tell_expired(self) -> Foretold:
+        mails: Mails = []
+        due = [o for o in self.offers if o.status == "OPEN" and self.offer_read(o) == "EXPIRED"]
+        for offer in due:
+            offer.status = "EXPIRED"
+            mails += [("seat_offer_expired", offer.holder.login)] if offer.holder.state == "ACTIVE" else []
+        return mails if due else UNCHANGED
+
+    def _answers(self, actor: Person, offer: Offer) -> bool:
+        return actor.state == "ACTIVE" and actor is offer.successor and self.offer_read(offer) == "OPEN"
+
+    def _lapse(self, place: Place) -> None:
+        """Nothing can come of the seat's open offer any more."""
+        for offer in self.offers:
+            if offer.place is place and offer.status == "OPEN":
+                offer.status = "EXPIRED" if self.now >= offer.until else "WITHDRAWN"
 
     # ------------------------------------------------------------------ structures
     def create(self, actor: Person, identifier: str) -> Foretold:
@@ -288,6 +423,8 @@ class World:
         if place.active == active:
             return UNCHANGED
         place.active = active
+        if not active:
+            self._lapse(place)
         others = [t.person for t in self.ties if t.place is place and self.holds(t) and t.person is not actor]
         return [] if active else [("structure_ended", person.login) for person in others if person.state == "ACTIVE"]
 
@@ -322,10 +459,13 @@ class World:
         if person.state != "PENDING_ACTIVATION" or not self._good_link(person, "ACTIVATION"):
             return REFUSED
         person.state, person.password, person.links = "ACTIVE", password, {}
-        return []
+        return self.sign_in(person)
 
     def sign_in(self, person: Person) -> Foretold:
-        return [] if person.state == "ACTIVE" else REFUSED
+        if person.state != "ACTIVE":
+            return REFUSED
+        person.came_at, person.signed_in = self.now, True
+        return []
 
     def leave(self, actor: Person, confirmed: bool, for_all: Person | None, each: dict[Place, Person]) -> Foretold:
         if actor.state != "ACTIVE" or not confirmed:
@@ -354,6 +494,7 @@ class World:
         if self.state(person) != "DEACTIVATED" or not self._good_link(person, "REACTIVATION"):
             return REFUSED
         person.state, person.left_at, person.links, person.password = "ACTIVE", None, {}, password
+        self.sign_in(person)
         return [("account_reactivated", person.login)]
 
     def suspend(self, actor: Person, person: Person, reason: str) -> Foretold:
@@ -363,10 +504,12 @@ class World:
             return REFUSED
         told = [("account_suspended", person.login)] if person.state == "ACTIVE" else []
         person.state, person.links = "SUSPENDED", {}
-        vacant = [place for place in self.seats_of(person) if place.active]
-        return told + [
-            ("seat_claimable", reader.login) for place in vacant for reader in self.managers(place, SECONDARY)
-        ]
+        for seat in [t for t in self.ties if t.person is person and t.role == PRINCIPAL and t.status == "VALIDATED"]:
+            self._lapse(seat.place)
+            seat.told_at = None
+            if seat.place.active:
+                told += [("seat_claimable", reader.login) for reader in self.line(seat.place)]
+        return told
 
     def reopen(self, actor: Person, person: Person, reason: str) -> Foretold:
         if not self._is_support(actor) or not reason or self.state(person) not in {"SUSPENDED", "CLOSED"}:
@@ -405,7 +548,9 @@ class World:
     def _handed_over(self, seat: Tie, successor: Person) -> Mails:
         theirs = self.tie(successor, seat.place)
         assert theirs is not None  # or the person wouldn't be eligible
-        seat.role, theirs.role, theirs.end = SIMPLE, PRINCIPAL, None
+        self._vacate(seat)
+        theirs.take(PRINCIPAL, self.now)
+        theirs.end = None
         told = [seat.person, theirs.person, *self.managers(seat.place, SECONDARY)]
         return [("principal_manager_transferred", reader.login) for reader in told]
 

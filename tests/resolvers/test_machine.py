@@ -17,7 +17,18 @@ from models import database
 from models.accounts import Language
 from models.attachments import Role
 from models.structures import StructureStatus
-from resolvers import accounts, attachments, deactivations, gifts, requests, seats, sessions, structures
+from resolvers import (
+    accounts,
+    attachments,
+    deactivations,
+    gifts,
+    offers,
+    requests,
+    seats,
+    sessions,
+    structures,
+    vacancies,
+)
 from resolvers.attachments import Change
 from resolvers.deactivations import Succession
 from resolvers.gifts import Gift
@@ -42,11 +53,20 @@ class RandomActs(Machine):
     """Every act, by anybody, on anything."""
 
     # ------------------------------------------------------------------ time
-    @rule(span=st.sampled_from([{"minutes": 59}, {"hours": 2}, {"hours": 20}, {"days": 1}, {"days": 3}, {"days": 61}]))
-    def time_passes(self, span: dict[str, int]) -> None:
+    @rule(
+        span=st.sampled_from(
+            [{"minutes": 59}, {"hours": 2}, {"hours": 20}, {"days": 1}, {"days": 3}, {"days": 14}, {"days": 61}]
+        ),
+        worked=st.sampled_from([True, True, False]),
+    )
+    def time_passes(self, span: dict[str, int], worked: bool) -> None:
+        """Mostly with a worker there to notice."""
         self.clock.advance(**span)
         self.world.now = self.clock.now
         self.run_(invariants.check(self.clock.now))
+        if worked:
+            self.act(None, self.world.tell_absent, vacancies.tell_absent_holders)
+            self.act(None, self.world.tell_expired, offers.tell_expired_offers)
 
     # ------------------------------------------------------------------ requests
     @rule(who=some_stranger, where=somewhere, start=days, end=days, confirmed=st.booleans())
@@ -180,6 +200,37 @@ class RandomActs(Machine):
             lambda scope: seats.appoint(scope, place.id, person.id, "nobody can act"),
         )
 
+    @rule(where=somewhere, kind=by, who=someone)
+    def somebody_claims_a_seat(self, where: int, kind: str, who: int) -> None:
+        place = self.vacant(where)
+        line = self.world.line(place)
+        actor = line[0] if line and who % 4 < 3 else self.actor(kind, who, place)
+        self.act(actor, lambda: self.world.claim(actor, place), lambda scope: vacancies.claim(scope, place.id))
+
+    @rule(number=some_tie, kind=by, who=someone)
+    def somebody_offers_the_seat(self, number: int, kind: str, who: int) -> None:
+        tie = self.tie(number, "VALIDATED")
+        actor = self.actor(kind, who, tie.place)
+        self.act(
+            actor,
+            lambda: self.world.offer(actor, tie.place, tie.person),
+            lambda scope: offers.make(scope, tie.place.id, tie.person.id),
+        )
+
+    @precondition(lambda self: self.world.offers)
+    @rule(
+        number=some_tie,
+        who=someone,
+        act=st.sampled_from(["accept", "decline", "withdraw"]),
+        owner=st.sampled_from([True, True, False]),
+    )
+    def somebody_answers_an_offer(self, number: int, who: int, act: str, owner: bool) -> None:
+        given = self.offer(number)
+        able = given.holder if act == "withdraw" else given.successor
+        actor = able if owner else self.person(who)
+        foretell = {"accept": self.world.accept, "decline": self.world.decline, "withdraw": self.world.take_back}[act]
+        self.act(actor, lambda: foretell(actor, given), lambda scope: getattr(offers, act)(scope, given.id))
+
     # ------------------------------------------------------------------ structures
     @rule(who=someone, identifier=st.sampled_from(IDENTIFIERS))
     def somebody_creates_a_structure(self, who: int, identifier: str) -> None:
@@ -301,7 +352,8 @@ class RandomActs(Machine):
 
     @rule(who=by_support, whom=someone, reason=st.sampled_from(["reported", "reported", ""]))
     def support_suspends(self, who: int, whom: int, reason: str) -> None:
-        actor, person = self.person(who), self.person(whom)
+        holders = [person for person in self.world.people if self.world.seats_of(person)]
+        actor, person = self.person(who), holders[whom % len(holders)] if whom % 2 else self.person(whom)
         self.act(
             actor,
             lambda: self.world.suspend(actor, person, reason),
