@@ -7,7 +7,7 @@ from enum import StrEnum
 from tortoise import fields
 from tortoise.models import Model
 
-from models import attachments
+from models import attachments, database
 from models.accounts import Account
 from models.actors import Actor
 from models.attachments import DecisionAct
@@ -141,6 +141,12 @@ async def live_of(
     rows = SpaceSubscription.filter(user_id=user_id, structure_id=structure_id, status__in=LIVE)
     rows = rows if codes is None else rows.filter(space__in=codes)
     return {row.space: row for row in await rows.order_by("id")}
+
+
+@database.guarded
+async def pending_of(user_id: int) -> list[SpaceSubscription]:
+    """The person's requests for spaces that nobody has decided."""
+    return await SpaceSubscription.filter(user_id=user_id, status=SpaceSubscriptionStatus.PENDING).order_by("id")
 
 
 async def give(user_id: int, structure_id: int, codes: frozenset[SpaceCode], *, since: date, at: datetime) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from mailer.messages import AccountDeactivated as AccountDeactivatedMail
 from mailer.messages import AccountReactivated as AccountReactivatedMail
-from models import accounts, attachments, structures, tokens
+from models import accounts, attachments, structures, subscriptions, tokens
 from models.accounts import REACTIVATION_WINDOW, Account, AccountState
 from models.attachments import Attachment, AttachmentStatus
 from models.errors import (
@@ -21,11 +21,17 @@ from models.errors import (
     collected,
     refuse_if_any,
 )
-from models.events import AccountDeactivated, AccountReactivated, AttachmentWithdrawn, ReactivationRequested
+from models.events import (
+    AccountDeactivated,
+    AccountReactivated,
+    AttachmentWithdrawn,
+    ReactivationRequested,
+    SpaceSubscriptionRemoved,
+)
 from models.profiles import email_key
 from models.structures import Structure
 from models.tokens import Purpose
-from resolvers import credentials, links, seats
+from resolvers import credentials, links, seats, terms
 from resolvers import sessions as entries
 from resolvers.accounts import end_access
 from resolvers.scope import Record, Scope
@@ -65,7 +71,8 @@ async def preview(scope: Scope) -> Preview:
     """The active structures that need a successor, and how many undecided requests would be withdrawn."""
     actor = scope.signed_in()
     active = await structures.active_among([seat.structure_id for seat in await attachments.seats_of(actor.account_id)])
-    return Preview([structure.id for structure in active], len(await attachments.pending_of(actor.account_id)))
+    waiting = [*await attachments.pending_of(actor.account_id), *await subscriptions.pending_of(actor.account_id)]
+    return Preview([structure.id for structure in active], len(waiting))
 
 
 async def deactivate(
@@ -111,8 +118,9 @@ async def _say_goodbye(scope: Scope, account: Account, handed_over: Sequence[str
 
 
 async def _concerned(account_id: int) -> set[int]:
-    """The structures where the person is principal manager or waits to be attached, all locked before the account."""
-    rows = [*await attachments.seats_of(account_id), *await attachments.pending_of(account_id)]
+    """The structures where the person is principal manager or waits for a decision, all locked before the account."""
+    seats_held, requests = await attachments.seats_of(account_id), await attachments.pending_of(account_id)
+    rows = [*seats_held, *requests, *await subscriptions.pending_of(account_id)]
     return {row.structure_id for row in rows}
 
 
@@ -165,6 +173,10 @@ async def _withdraw_requests(scope: Scope, record: Record, account: Account) -> 
         locked = await attachments.lock(request.id)
         if locked is not None and locked.status is AttachmentStatus.PENDING:
             await _withdraw(record, locked)
+    for wanted in await subscriptions.pending_of(account.id):  # their structures are locked
+        before = await terms.state_of(wanted)
+        wanted.remove(scope.now())
+        await terms.keep(record, SpaceSubscriptionRemoved, wanted, before)
 
 
 async def _withdraw(record: Record, request: Attachment) -> None:

@@ -1,12 +1,12 @@
 """Space subscriptions: asked for by people, decided by managers, removed by either. Source: DOMAIN 5."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from mailer.messages import SpaceSubscriptionRefused as RefusedMail
 from mailer.messages import SpaceSubscriptionRemoved as RemovedMail
 from mailer.messages import SpaceSubscriptionRequested as RequestedMail
 from models import accounts, attachments, structures, subscriptions, texts
-from models.accounts import AccountState
+from models.accounts import Account, AccountState
 from models.attachments import Attachment, DecisionAct, Role
 from models.errors import (
     DomainError,
@@ -16,6 +16,7 @@ from models.errors import (
     RequestAlreadyDecided,
     SpaceGivenByDefault,
     TransitionNotAllowed,
+    Unauthenticated,
     collected,
     refuse_if_any,
 )
@@ -59,8 +60,13 @@ async def _request_one(scope: Scope, asked: Terms, path: tuple[str, ...]) -> int
         structure = await structures.lock(asked.structure_id) if asked.structure_id is not None else None
         if structure is None:
             raise NotFound(*path, "structure_id")
-        attachment = await attachments.lock_live(actor, structure.id)
         managing = has(await scope.role_on(structure.id), Right.DECIDE)
+        managers = [] if managing else await attachments.managers_of(structure.id, scope.today())
+        people = await accounts.lock_all({actor} | {manager.user_id for manager in managers})
+        requester = people.pop(actor)
+        if requester.state is not AccountState.ACTIVE:
+            raise Unauthenticated  # deactivated or suspended while the request was on its way
+        attachment = await attachments.lock_live(actor, structure.id)
         services, comment = await _check(scope, asked, structure, attachment, path)
         await terms.must_be_free(actor, asked, (*path, "space"))
         row = terms.of_terms(scope, asked, actor, comment)
@@ -70,7 +76,7 @@ async def _request_one(scope: Scope, asked: Terms, path: tuple[str, ...]) -> int
         await terms.keep(record, fact, row, {}, services)
         await subscriptions.set_services(row, services)
         if not managing:
-            await _tell_managers(scope, row, structure)
+            await _tell_managers(scope, row, structure, requester, people.values())
     return row.id
 
 
@@ -93,10 +99,9 @@ async def _check(
     return chosen, comment
 
 
-async def _tell_managers(scope: Scope, row: SpaceSubscription, structure: Structure) -> None:
-    managers = await attachments.managers_of(structure.id, scope.today())
-    people = await accounts.lock_all({row.user_id} | {manager.user_id for manager in managers})
-    requester = people.pop(row.user_id)
+async def _tell_managers(
+    scope: Scope, row: SpaceSubscription, structure: Structure, requester: Account, managers: Iterable[Account]
+) -> None:
     message = RequestedMail(
         structure=structure.name,
         requester=requester.display_name,
@@ -106,7 +111,7 @@ async def _tell_managers(scope: Scope, row: SpaceSubscription, structure: Struct
         services=await terms.service_names(row),
         comment=row.comment,
     )
-    for manager in people.values():
+    for manager in managers:
         if manager.state is AccountState.ACTIVE:
             await scope.mail(message, manager)
 

@@ -20,7 +20,9 @@ from models.errors import (
 from models.events import Event
 from models.outbox import Mail, MailState
 from models.sessions import Session
+from models.spaces import SpaceCode
 from models.structures import Structure, StructureStatus
+from models.subscriptions import SpaceSubscriptionStatus
 from models.tokens import OneTimeToken, Purpose
 from resolvers import deactivations, links
 from resolvers import sessions as entries
@@ -64,7 +66,8 @@ async def test_preview_tells_active_seats_and_undecided_requests(scope_of: Scope
     await factories.attachment(person, await factories.structure())
     await factories.attachment(person, await factories.structure(), status=AttachmentStatus.PENDING)
     before = await factories.traces()
-    assert await deactivations.preview(scope_of(person)) == Preview([alpha.id, zed.id], 1)
+    await factories.subscription(person, alpha, SpaceCode.COMMITMENTS, status=SpaceSubscriptionStatus.PENDING)
+    assert await deactivations.preview(scope_of(person)) == Preview([alpha.id, zed.id], 2)
     assert (await deactivations.preview(scope_of(person))).reactivation_days == 60
     assert await deactivations.preview(scope_of(await factories.person())) == Preview([], 0)
     assert await factories.traces() == before
@@ -191,6 +194,21 @@ async def test_requests_are_withdrawn_and_attachments_stay(scope_of: ScopeOf) ->
     )
     withdrawn = await Event.get(type="AttachmentWithdrawn")
     assert withdrawn.attachment_id == request.id  # type: ignore[attr-defined]
+
+
+async def test_requests_for_spaces_are_withdrawn_and_subscriptions_stay(scope_of: ScopeOf, clock: Clock) -> None:
+    person, structure = await factories.person(), await factories.structure(await factories.person())
+    await factories.attachment(person, structure)
+    asked = await factories.subscription(
+        person, structure, SpaceCode.COMMITMENTS, status=SpaceSubscriptionStatus.PENDING
+    )
+    kept = await factories.subscription(person, structure, SpaceCode.LEGAL_FEES)
+    await deactivate(scope_of(person))
+    await asked.refresh_from_db()
+    await kept.refresh_from_db()
+    assert (asked.status, asked.ended_at) == (SpaceSubscriptionStatus.REMOVED, clock.now)
+    assert kept.status is SpaceSubscriptionStatus.VALIDATED
+    assert (await Event.get(type="SpaceSubscriptionRemoved")).subscription_id == asked.id  # type: ignore[attr-defined]
 
 
 async def test_person_must_confirm(scope_of: ScopeOf) -> None:

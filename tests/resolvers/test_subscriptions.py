@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from models.accounts import Account
 from models.attachments import AttachmentStatus, Role, set_services
 from models.errors import (
     AlreadySubscribed,
@@ -18,6 +19,7 @@ from models.errors import (
     SpaceNotOpen,
     StructureInactive,
     TooLong,
+    Unauthenticated,
 )
 from models.events import Event
 from models.reading import Page, Selection
@@ -40,7 +42,7 @@ from tests import factories, invariants
 from tests.conftest import Clock
 from tests.resolvers.answers import GIVEN_TO_ALL, live_spaces, told
 from tests.resolvers.houses import House
-from tests.resolvers.mailbox import outcomes
+from tests.resolvers.mailbox import outcomes, overtaken
 
 ScopeOf = Callable[..., Scope]
 TODAY, YESTERDAY, TOMORROW = date(2027, 3, 15), date(2027, 3, 14), date(2027, 3, 16)
@@ -155,6 +157,19 @@ async def test_many_identical_requests_at_once_make_one(open_house: House, scope
     ended = await outcomes([subscriptions.request(scope_of(open_house.simple), [terms(open_house)]) for _ in range(20)])
     assert sum(told(end) == [[]] for end in ended) == 1  # type: ignore[arg-type]
     assert await SpaceSubscription.filter(space=COMMITMENTS).count() == 1
+
+
+async def test_person_who_leaves_while_asking_asks_for_nothing(open_house: House, scope_of: ScopeOf) -> None:
+    async def leave(account: Account) -> None:
+        await account.update_from_dict({"state": "SUSPENDED"}).save()
+
+    before = await factories.traces()
+    with pytest.raises(Unauthenticated):
+        await overtaken(
+            open_house.simple, subscriptions.request(scope_of(open_house.simple), [terms(open_house)]), leave
+        )
+    assert await SpaceSubscription.all().count() == 0
+    assert await factories.traces() == before
 
 
 async def test_first_decision_wins_and_the_user_is_told(open_house: House, scope_of: ScopeOf, clock: Clock) -> None:
