@@ -157,7 +157,7 @@ async def appoint(scope: Scope, structure_id: int, user_id: int, reason: str) ->
         attachment, before = await install(scope, record, structure, people[user_id])
         before |= {"principal_id": former.id if former else None}
         await keep(record, PrincipalManagerAppointed, attachment, before, principal_id=user_id, reason=reason)
-        await _tell_appointment(scope, structure, people[user_id])
+        await _tell_appointment(scope, structure, people[user_id], former)
 
 
 async def _is_orphaned(scope: Scope, holder: Account, seat: Attachment) -> bool:
@@ -233,8 +233,10 @@ async def _tell_transfer(
         await scope.mail(TransferredMail(**names, reader=Reader.MANAGER), manager)
 
 
-async def _tell_appointment(scope: Scope, structure: Structure, appointed: Account) -> None:
+async def _tell_appointment(scope: Scope, structure: Structure, appointed: Account, former: Account | None) -> None:
     names = {"structure": structure.name, "appointed": appointed.display_name}
+    if former is not None and former.state is AccountState.ACTIVE:  # away, not stopped
+        await scope.mail(AppointedMail(**names, reader=Reader.FORMER), former)
     await scope.mail(AppointedMail(**names, reader=Reader.SUCCESSOR), appointed)
     for manager in await secondary_managers(scope, structure.id):
         await scope.mail(AppointedMail(**names, reader=Reader.MANAGER), manager)

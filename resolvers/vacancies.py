@@ -24,9 +24,13 @@ ABSENT_JOB = "absent-holders"
 
 # ------------------------------------------------------------------ telling
 async def tell_of_suspension(scope: Scope, record: Record, holder: Account, concerned: Sequence[Structure]) -> None:
-    """The secondary managers told that the suspended person's seats may be claimed, inside the suspension."""
+    """The secondary managers told that the suspended person's seats may be claimed, inside the suspension.
+
+    What the person had offered is nobody's to take up: the claim, or support, decides who comes next.
+    """
     for structure in concerned:
         if structure.is_active:
+            await seats.end_offer(scope, record, structure.id)
             await record(
                 SeatVacated(subject_id=holder.id, structure_id=structure.id, after={"reason": VacancyReason.SUSPENDED})
             )
