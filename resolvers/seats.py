@@ -105,7 +105,8 @@ async def hand_over(
     """
     if successor_id == seat.user_id:
         raise Invalid(*path, rule="same_person")
-    people = await accounts.lock_all({successor_id, seat.user_id})
+    told = await attachments.secondary_managers_of([structure.id])
+    people = await accounts.lock_all({successor_id, seat.user_id} | told)
     successor = people.get(successor_id)
     theirs = await attachments.lock_live(successor_id, structure.id)
     if successor is None:
@@ -144,7 +145,8 @@ async def appoint(scope: Scope, structure_id: int, user_id: int, reason: str) ->
         if not structure.is_active:
             raise StructureInactive("structure_id")
         seat = await attachments.principal_of(structure_id)
-        people = await accounts.lock_all({user_id} | ({seat.user_id} if seat else set()))
+        told = await attachments.secondary_managers_of([structure_id])
+        people = await accounts.lock_all({user_id} | ({seat.user_id} if seat else set()) | told)
         if user_id not in people:
             raise NotFound("user_id")
         if seat is not None and not await _is_orphaned(scope, people[seat.user_id], seat):
@@ -243,7 +245,7 @@ async def _tell_appointment(scope: Scope, structure: Structure, appointed: Accou
 
 
 async def secondary_managers(scope: Scope, structure_id: int) -> list[Account]:
-    """The secondary managers who can act on the structure now."""
+    """The secondary managers who can act on the structure now; their accounts are held, so that none has left."""
     return [
         row.user
         for row in await attachments.managers_of(structure_id, scope.today())
