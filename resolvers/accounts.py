@@ -178,7 +178,10 @@ async def suspend(scope: Scope, user_id: int, reason: str) -> None:
     held = {seat.structure_id for seat in await attachments.seats_of(user_id)}
     async with scope.transaction() as record:
         concerned = await structures.lock_all(held)
-        account = await _locked(user_id)
+        told = await attachments.secondary_managers_of(concerned)
+        account = (await accounts.lock_all({user_id} | told)).get(user_id)
+        if account is None:
+            raise NotFound("user_id")
         if {seat.structure_id for seat in await attachments.seats_of(user_id)} - held:
             raise Conflict("user_id")  # they became principal manager of one more structure in between
         if account.platform_role is not None:

@@ -93,7 +93,8 @@ async def deactivate(
     concerned, now = await _concerned(actor.account_id), scope.now()
     async with scope.transaction() as record:
         held = await structures.lock_all(concerned)
-        people = {actor.account_id, *(item.successor_id for item in successions)}
+        told = await attachments.secondary_managers_of(held)
+        people = {actor.account_id, *(item.successor_id for item in successions)} | told
         locked = await accounts.lock_all(people | ({successor_for_all} if successor_for_all else set()))
         account = locked[actor.account_id]
         if not await _concerned(account.id) <= concerned:

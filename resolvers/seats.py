@@ -106,7 +106,8 @@ async def hand_over(
     """
     if successor_id == seat.user_id:
         raise Invalid(*path, rule="same_person")
-    people = await accounts.lock_all({successor_id, seat.user_id})
+    told = await attachments.secondary_managers_of([structure.id])
+    people = await accounts.lock_all({successor_id, seat.user_id} | told)
     successor = people.get(successor_id)
     theirs = await attachments.lock_live(successor_id, structure.id)
     if successor is None:
@@ -145,7 +146,8 @@ async def appoint(scope: Scope, structure_id: int, user_id: int, reason: str) ->
         if not structure.is_active:
             raise StructureInactive("structure_id")
         seat = await attachments.principal_of(structure_id)
-        people = await accounts.lock_all({user_id} | ({seat.user_id} if seat else set()))
+        told = await attachments.secondary_managers_of([structure_id])
+        people = await accounts.lock_all({user_id} | ({seat.user_id} if seat else set()) | told)
         if user_id not in people:
             raise NotFound("user_id")
         if seat is not None and (seat.user_id == user_id or not await _is_orphaned(scope, people[seat.user_id], seat)):
@@ -158,7 +160,7 @@ async def appoint(scope: Scope, structure_id: int, user_id: int, reason: str) ->
         attachment, before = await install(scope, record, structure, people[user_id])
         before |= {"principal_id": former.id if former else None}
         await keep(record, PrincipalManagerAppointed, attachment, before, principal_id=user_id, reason=reason)
-        await _tell_appointment(scope, structure, people[user_id])
+        await _tell_appointment(scope, structure, people[user_id], former)
 
 
 async def _is_orphaned(scope: Scope, holder: Account, seat: Attachment) -> bool:
@@ -237,15 +239,17 @@ async def _tell_transfer(
         await scope.mail(TransferredMail(**names, reader=Reader.MANAGER), manager)
 
 
-async def _tell_appointment(scope: Scope, structure: Structure, appointed: Account) -> None:
+async def _tell_appointment(scope: Scope, structure: Structure, appointed: Account, former: Account | None) -> None:
     names = {"structure": structure.name, "appointed": appointed.display_name}
+    if former is not None and former.state is AccountState.ACTIVE:  # away, not stopped
+        await scope.mail(AppointedMail(**names, reader=Reader.FORMER), former)
     await scope.mail(AppointedMail(**names, reader=Reader.SUCCESSOR), appointed)
     for manager in await secondary_managers(scope, structure.id):
         await scope.mail(AppointedMail(**names, reader=Reader.MANAGER), manager)
 
 
 async def secondary_managers(scope: Scope, structure_id: int) -> list[Account]:
-    """The secondary managers who can act on the structure now."""
+    """The secondary managers who can act on the structure now; their accounts are held, so that none has left."""
     return [
         row.user
         for row in await attachments.managers_of(structure_id, scope.today())

@@ -248,9 +248,10 @@ async def _turn(scope: Scope, record: Record, structure: Structure, status: Stru
         return
     await seats.end_offer(scope, record, structure.id)
     message = StructureEndedMail(structure=structure.name, by=await scope.actor_name())
-    for attached in await attachments.valid_in(structure.id, scope.today()):
-        if attached.user.state is AccountState.ACTIVE and attached.user_id != scope.signed_in().account_id:
-            await scope.mail(message, attached.user)
+    attached = await attachments.valid_in(structure.id, scope.today())
+    for user in (await accounts.lock_all({row.user_id for row in attached})).values():
+        if user.state is AccountState.ACTIVE and user.id != scope.signed_in().account_id:
+            await scope.mail(message, user)
 
 
 # ------------------------------------------------------------------ reading

@@ -70,7 +70,10 @@ async def _tell_absent(scope: Scope, found: Seat) -> bool:
     now = scope.now()
     async with scope.transaction() as record:
         structure = await structures.lock(found.structure_id)
-        holder = await accounts.lock(found.user_id)
+        people = await accounts.lock_all(
+            {found.user_id} | await attachments.secondary_managers_of([found.structure_id])
+        )
+        holder = people[found.user_id]
         seat = await attachments.lock(found.id)
         if structure is None or seat is None or not structure.is_active or not await vacancies.waits_on(structure.id):
             return False
@@ -108,7 +111,8 @@ async def claim(scope: Scope, structure_id: int) -> None:
         if not structure.is_active:
             raise StructureInactive("structure_id")
         held = await attachments.principal_of(structure_id)
-        people = await accounts.lock_all({actor.account_id} | ({held.user_id} if held else set()))
+        told = await attachments.secondary_managers_of([structure_id])  # the actor among them
+        people = await accounts.lock_all(told | ({held.user_id} if held else set()))
         if held is None:
             raise SeatHeld("structure_id")
         _must_be_claimable(scope, people[held.user_id], held)

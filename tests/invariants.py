@@ -15,7 +15,7 @@ from models.outbox import Mail, MailState
 from models.sessions import Session
 from models.structures import Structure, StructureStatus
 from models.subscriptions import LIVE as LIVE_SUBSCRIPTIONS
-from models.subscriptions import SpaceSubscription
+from models.subscriptions import SpaceSubscription, SpaceSubscriptionStatus
 from models.tokens import OneTimeToken, Purpose
 
 LIVE = (AttachmentStatus.PENDING, AttachmentStatus.VALIDATED, AttachmentStatus.DEACTIVATED)
@@ -168,6 +168,9 @@ async def _nobody_without_access_has_any(
     for row in attachments:
         waiting = row.status == AttachmentStatus.PENDING and shut.get(row.user_id) == AccountState.DEACTIVATED
         assert not waiting, f"attachment {row.id} still asks for somebody who left"
+    for asked in await SpaceSubscription.filter(status=SpaceSubscriptionStatus.PENDING):
+        left = shut.get(asked.user_id) == AccountState.DEACTIVATED
+        assert not left, f"subscription {asked.id} still asks for somebody who left"
     for mail in mails:
         if mail.state == MailState.PENDING and mail.account_id in shut:
             state = shut[mail.account_id]

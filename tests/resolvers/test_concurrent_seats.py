@@ -10,13 +10,17 @@ from models.attachments import Attachment, AttachmentStatus, Role
 from models.errors import (
     DomainError,
 )
-from resolvers import accounts, attachments, deactivations, gifts, requests, seats
+from models.outbox import Mail
+from models.structures import StructureStatus
+from resolvers import accounts, attachments, deactivations, gifts, requests, seats, structures
 from resolvers.deactivations import Succession
 from resolvers.gifts import Gift
 from resolvers.requests import Validation
 from tests import factories, invariants
 from tests.conftest import Clock
 from tests.resolvers.crowds import MANY, TODAY, ScopeOf, kinds, principal, refusal_of, together, watched
+from tests.resolvers.houses import House
+from tests.resolvers.mailbox import overtaken
 
 
 async def test_fifty_transfers_and_removals_leave_one_principal_manager_at_every_read(
@@ -208,3 +212,28 @@ async def test_a_dismissed_manager_decides_nothing_more(db: str, scope_of: Scope
         assert kinds(answers) in ({"done": 2}, {"done": 1, "Forbidden": 1}, {"done": 1, "NotFound": 1})
         assert (kinds(answers) == {"done": 2}) == decided_first
     await invariants.check(clock.now)
+
+
+@pytest.mark.parametrize("act", ["suspension", "transfer", "deactivation", "end of the structure"])
+async def test_manager_who_leaves_while_a_seat_moves_is_not_written_to(
+    house: House, scope_of: ScopeOf, act: str
+) -> None:
+    async def leave(account: Account) -> None:
+        await account.update_from_dict({"state": AccountState.SUSPENDED}).save()
+
+    support, mine = await factories.person(platform_role=PlatformRole.SUPPORT), scope_of(house.principal)
+    structure, successor = house.structure.id, house.simple.id
+    await overtaken(
+        house.secondary,
+        {
+            "suspension": lambda: accounts.suspend(scope_of(support), house.principal.id, "abuse"),
+            "transfer": lambda: seats.transfer(mine, structure, successor),
+            "deactivation": lambda: deactivations.deactivate(
+                mine, confirm=True, successor_for_all=successor, successions=[]
+            ),
+            "end of the structure": lambda: structures.update(mine, structure, {"status": StructureStatus.INACTIVE}),
+        }[act](),
+        leave,
+    )
+    assert await Mail.all().count() > 0
+    assert await Mail.filter(account_id=house.secondary.id).count() == 0

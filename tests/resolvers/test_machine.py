@@ -36,7 +36,7 @@ from resolvers.requests import NewRequest, Validation
 from tests import invariants
 from tests.resolvers.machines import IDENTIFIERS, MOST_PEOPLE, SUPPORT, Machine
 
-EXAMPLES = int(os.environ.get("MACHINE_EXAMPLES", "60"))
+EXAMPLES = int(os.environ.get("MACHINE_EXAMPLES", "40"))
 STEPS = int(os.environ.get("MACHINE_STEPS", "60"))
 
 someone = st.integers(0, MOST_PEOPLE - 1)

@@ -252,3 +252,14 @@ async def test_suspended_successor_takes_nothing_up(house: House, scope_of: Scop
     async with refused((SuccessorNotEligible, "id")):
         await offers.accept(scope_of(house.simple), offer.id)
     assert await Attachment.filter(status=AttachmentStatus.VALIDATED, role=Role.PRINCIPAL_MANAGER).count() == 1
+
+
+async def test_suspended_holders_offer_is_withdrawn_at_once(house: House, scope_of: ScopeOf, clock: Clock) -> None:
+    offer = await offered(house, scope_of)
+    support = await factories.person(platform_role="SUPPORT")
+    await accounts.suspend(scope_of(support), house.principal.id, "abuse")
+    assert await status_of(offer) is WITHDRAWN
+    async with refused((OfferOver, "id")):
+        await offers.accept(scope_of(house.simple), offer.id)
+    assert await principal_of(house) == house.principal.id
+    await invariants.check(clock.now)

@@ -283,8 +283,14 @@ async def test_support_sees_the_seats_that_nobody_may_claim(
     await accounts.suspend(scope_of(support), house.secondary.id, "abuse")
     slice = await vacancies.orphaned(scope_of(support), Page(10), READ)
     assert [row.structure_id for row in slice.rows] == [house.structure.id, orphan.id]
+    former = await Account.get(id=await principal_of(orphan))
+    before = await factories.mails()
     await seats.appoint(scope_of(support), orphan.id, house.simple.id, "the holder is away")
     assert await principal_of(orphan) == house.simple.id
+    assert (await factories.mails())[len(before) :] == [
+        ("principal_manager_appointed", former.contact_email),
+        ("principal_manager_appointed", house.simple.contact_email),
+    ]
     await invariants.check(clock.now)
 
 
