@@ -74,10 +74,13 @@ async def release(key: str) -> None:
 
 
 async def _held(key: str, now: datetime, forgotten_after: timedelta = FORGOTTEN_AFTER) -> Brake:
-    """The key's row, locked; counted from zero again when its period is over."""
+    """The key's row, locked; counted from zero again when its period is over.
+
+    A row that is there is written to, though nothing of it changes: so it is held, and nobody forgets it in between.
+    """
     await database.fetch(
         "INSERT INTO brakes (key, tries, began_at, last_try_at) VALUES (:key, 0, :now, :now)"
-        " ON CONFLICT (key) DO NOTHING",
+        " ON CONFLICT (key) DO UPDATE SET key = excluded.key",
         {"key": key, "now": now},
     )
     brake = await Brake.filter(key=key).select_for_update().get()

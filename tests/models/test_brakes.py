@@ -48,3 +48,15 @@ async def test_allowance_is_taken_up_to_its_number_per_period(db: str, clock: Cl
     take = [await brakes.take(key, clock(), most=2, per=timedelta(hours=1)) for _ in range(3)]
     clock.advance(hours=1)
     assert [*take, await brakes.take(key, clock(), most=2, per=timedelta(hours=1))] == [True, True, False, True]
+
+
+async def test_release_in_between_disturbs_no_parallel_try(db: str, clock: Clock) -> None:
+    key = brakes.key_of("password", "ada")
+
+    async def one(number: int) -> None:
+        for _ in range(20):
+            await (brakes.release(key) if number % 2 else brakes.admit(key, clock()))
+
+    await asyncio.gather(*(one(number) for number in range(10)))
+    await brakes.release(key)
+    assert await brakes.admit(key, clock()) == timedelta(0)
