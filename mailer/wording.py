@@ -55,14 +55,20 @@ _LINK = re.compile(r"://|\bwww\.|\b[\w-]+\.[a-z]{2,}(?=$|[\s/?#:])", re.IGNORECA
 
 def day(value: date, language: str) -> str:
     """A calendar day in full, such as `24 novembre 2026`."""
-    return format_date(value, "long", locale=language)
+    return _first(format_date(value, "long", locale=language), language)
 
 
 def instant(value: datetime, language: str, time_zone: str) -> str:
     """An instant on the reader's clock, to the minute, with the zone said."""
     here = value.astimezone(ZoneInfo(time_zone))
     between = "'à'" if language == "fr" else "'at'"
-    return format_datetime(here, f"d MMMM y {between} HH:mm (z)", locale=language, tzinfo=ZoneInfo(time_zone))
+    said = format_datetime(here, f"d MMMM y {between} HH:mm (z)", locale=language, tzinfo=ZoneInfo(time_zone))
+    return _first(said, language)
+
+
+def _first(said: str, language: str) -> str:
+    """French writes the first of a month as an ordinal, which the locale data leave out."""
+    return f"1er{said[1:]}" if language == "fr" and said.startswith("1 ") else said
 
 
 def masked(address: str) -> str:

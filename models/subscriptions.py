@@ -210,6 +210,10 @@ SUBSCRIPTIONS = Source(
         "structure_active": flag("s.status = 'ACTIVE'"),
         "space_open": flag(SPACE_OPEN_SQL),
         "subscriber_role": Column("a.role"),
+        "attached": flag(
+            "CASE WHEN a.status = 'VALIDATED' AND (a.valid_until IS NULL OR a.valid_until >= :today)"
+            " THEN TRUE ELSE FALSE END"
+        ),
         "effective_from": day("b.effective_from"),
         "requested_at": moment("b.requested_at"),
         "decided_at": moment("b.decided_at"),

@@ -102,7 +102,10 @@ def may_act_on_subscription(
 def acts_on_subscription(
     status: SpaceSubscriptionStatus, space: SpaceCode, *, role: Role | None, target: Role, own: bool, usable: bool
 ) -> list[DecisionAct]:
-    """The acts open to the viewer on a subscription; none is validated whose space or structure can't be used."""
+    """The acts open to the viewer on a subscription.
+
+    None is validated whose space or structure can't be used, or whose person's attachment has ended.
+    """
     closed = set() if usable else {DecisionAct.VALIDATE}
     closed |= {DecisionAct.REMOVE} if space in ALWAYS_THERE else set()
     return [

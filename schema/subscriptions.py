@@ -76,6 +76,7 @@ class SpaceSubscription(Node):
         "space_open",
         "status",
         "subscriber_role",
+        "attached",
         description="What the viewer may do with it now.",
     )
     async def viewer_acts(self: Any, info: Info) -> list[DecisionAct]:
@@ -85,7 +86,7 @@ class SpaceSubscription(Node):
             role=await info.context.load(queues.roles_on, self.structure_id),
             target=Role(self.subscriber_role or Role.SIMPLE_USER),
             own=self.user_id == info.context.scope.signed_in().account_id,
-            usable=self.structure_active and self.space_open,
+            usable=self.structure_active and self.space_open and self.attached,
         )
 
 

@@ -337,9 +337,15 @@ def explain(error: Refusal, language: Language) -> str:
 
 def _said(value: object, language: Language) -> object:
     if isinstance(value, datetime):
-        return format_datetime(value, "d MMMM y, HH:mm", tzinfo=_PARIS, locale=language.lower())
+        said = format_datetime(value, "d MMMM y, HH:mm", tzinfo=_PARIS, locale=language.lower())
+        return _first(said, language)
     if isinstance(value, date):
-        return format_date(value, "d MMMM y", locale=language.lower())
+        return _first(format_date(value, "d MMMM y", locale=language.lower()), language)
     if value is None:
         return "un autre gestionnaire" if language is Language.FR else "another manager"
     return value
+
+
+def _first(said: str, language: Language) -> str:
+    """French writes the first of a month as an ordinal, which the locale data leave out."""
+    return f"1er{said[1:]}" if language is Language.FR and said.startswith("1 ") else said

@@ -111,7 +111,7 @@ def test_every_fact_of_a_message_is_told(message: Message, language: str) -> Non
             ),
             "fr",
             "Vous êtes rattaché à Alpha",
-            ["Rôle : utilisateur simple", "Début : 1 décembre 2026", "Fin : sans date de fin"],
+            ["Rôle : utilisateur simple", "Début : 1er décembre 2026", "Fin : sans date de fin"],
         ),
         (
             messages.ContactEmailChanged(new_address="claire@ailleurs.example", at=NOW),
@@ -252,3 +252,12 @@ def test_instants_are_told_on_the_recipients_clock() -> None:
     at = datetime(2026, 7, 1, 23, 30, tzinfo=NOW.tzinfo)
     mail = row(messages.PasswordChanged(at=at), "en", time_zone="Indian/Reunion")
     assert "2 July 2026 at 03:30" in composed(mail)[1]
+
+
+def test_first_of_a_month_is_an_ordinal_in_french_alone() -> None:
+    ending = messages.AttachmentEnding(structure=NAME, last_day=date(2027, 4, 1))
+    assert "jusqu'au 1er avril 2027 inclus" in composed(row(ending))[1]
+    assert "after April 1, 2027" in composed(row(ending, "en"))[1]
+    suspended = messages.AccountSuspended(at=datetime(2027, 3, 31, 22, 30, tzinfo=NOW.tzinfo))
+    assert "le 1er avril 2027 à 00:30" in composed(row(suspended))[1]
+    assert "11 avril 2027" in composed(row(replace(ending, last_day=date(2027, 4, 11))))[1]
