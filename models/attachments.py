@@ -1,6 +1,5 @@
 """Attachments: the link of a user to a structure, what its status allows, who sees it, and how attachments are read."""
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -268,14 +267,6 @@ async def managers_of(structure_id: int, today: date) -> list[Attachment]:
     """The managers' attachments whose dates hold today, principal first, each with its account."""
     rows = Attachment.filter(structure_id=structure_id, role__in=MANAGERS, status=AttachmentStatus.VALIDATED)
     return [row for row in await rows.prefetch_related("user").order_by("role", "id") if row.is_valid_on(today)]
-
-
-async def secondary_managers_of(structure_ids: Collection[int]) -> set[int]:
-    """The users who are secondary managers of the locked structures: an act that tells them holds their accounts."""
-    rows = Attachment.filter(
-        structure_id__in=list(structure_ids), role=Role.SECONDARY_MANAGER, status=AttachmentStatus.VALIDATED
-    )
-    return set(await rows.values_list("user_id", flat=True))  # type: ignore[arg-type]
 
 
 async def valid_in(structure_id: int, today: date) -> list[Attachment]:

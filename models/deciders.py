@@ -1,9 +1,10 @@
 """Deciders: who can decide a structure's requests now, and which nobody there can decide. Source: DOMAIN 4."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 
-from models.attachments import MANAGERS, Role
+from models.attachments import MANAGERS, Attachment, AttachmentStatus, Role
 from models.reading import Column, Source
 
 ABLE = (
@@ -69,3 +70,11 @@ UNDECIDED_IDS = (
     " LEFT JOIN accounts holder ON holder.id = seat.user_id AND holder.state = 'ACTIVE'"
     f" WHERE w.status = 'PENDING' AND holder.id IS NULL AND NOT {_ABLE_THERE.format(request='w', role=MANAGERS[1])}"
 )
+
+
+async def secondary_managers_of(structure_ids: Collection[int]) -> set[int]:
+    """The users who are secondary managers of the locked structures: an act that tells them holds their accounts."""
+    rows = Attachment.filter(
+        structure_id__in=list(structure_ids), role=Role.SECONDARY_MANAGER, status=AttachmentStatus.VALIDATED
+    )
+    return set(await rows.values_list("user_id", flat=True))  # type: ignore[arg-type]

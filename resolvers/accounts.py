@@ -8,7 +8,7 @@ from mailer.messages import AccountReactivated as AccountReactivatedMail
 from mailer.messages import AccountReopened as AccountReopenedMail
 from mailer.messages import AccountSuspended as AccountSuspendedMail
 from mailer.messages import AddressAlreadyKnown
-from models import accounts, attachments, profiles, sessions, structures, texts, tokens
+from models import accounts, attachments, deciders, profiles, sessions, structures, texts, tokens
 from models.accounts import ACCOUNTS, Account, AccountState
 from models.database import Duplicate
 from models.errors import (
@@ -178,7 +178,7 @@ async def suspend(scope: Scope, user_id: int, reason: str) -> None:
     held = {seat.structure_id for seat in await attachments.seats_of(user_id)}
     async with scope.transaction() as record:
         concerned = await structures.lock_all(held)
-        told = await attachments.secondary_managers_of(concerned)
+        told = await deciders.secondary_managers_of(concerned)
         account = (await accounts.lock_all({user_id} | told)).get(user_id)
         if account is None:
             raise NotFound("user_id")

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from mailer.messages import AccountDeactivated as AccountDeactivatedMail
 from mailer.messages import AccountReactivated as AccountReactivatedMail
-from models import accounts, attachments, structures, subscriptions, tokens
+from models import accounts, attachments, deciders, structures, subscriptions, tokens
 from models.accounts import REACTIVATION_WINDOW, Account, AccountState
 from models.attachments import Attachment, AttachmentStatus
 from models.errors import (
@@ -93,7 +93,7 @@ async def deactivate(
     concerned, now = await _concerned(actor.account_id), scope.now()
     async with scope.transaction() as record:
         held = await structures.lock_all(concerned)
-        told = await attachments.secondary_managers_of(held)
+        told = await deciders.secondary_managers_of(held)
         people = {actor.account_id, *(item.successor_id for item in successions)} | told
         locked = await accounts.lock_all(people | ({successor_for_all} if successor_for_all else set()))
         account = locked[actor.account_id]

@@ -4,7 +4,7 @@ from mailer.facts import Reader
 from mailer.messages import PrincipalManagerAppointed as AppointedMail
 from mailer.messages import PrincipalManagerTransferred as TransferredMail
 from mailer.messages import RoleChanged as RoleChangedMail
-from models import accounts, attachments, offers, structures, texts, vacancies
+from models import accounts, attachments, deciders, offers, structures, texts, vacancies
 from models.accounts import Account, AccountState
 from models.attachments import ALLOWED_FROM, Attachment, AttachmentStatus, DecisionAct, Role
 from models.errors import (
@@ -106,7 +106,7 @@ async def hand_over(
     """
     if successor_id == seat.user_id:
         raise Invalid(*path, rule="same_person")
-    told = await attachments.secondary_managers_of([structure.id])
+    told = await deciders.secondary_managers_of([structure.id])
     people = await accounts.lock_all({successor_id, seat.user_id} | told)
     successor = people.get(successor_id)
     theirs = await attachments.lock_live(successor_id, structure.id)
@@ -146,7 +146,7 @@ async def appoint(scope: Scope, structure_id: int, user_id: int, reason: str) ->
         if not structure.is_active:
             raise StructureInactive("structure_id")
         seat = await attachments.principal_of(structure_id)
-        told = await attachments.secondary_managers_of([structure_id])
+        told = await deciders.secondary_managers_of([structure_id])
         people = await accounts.lock_all({user_id} | ({seat.user_id} if seat else set()) | told)
         if user_id not in people:
             raise NotFound("user_id")

@@ -6,7 +6,7 @@ from mailer.facts import Reader
 from mailer.messages import HolderAbsent as HolderAbsentMail
 from mailer.messages import PrincipalManagerClaimed as ClaimedMail
 from mailer.messages import SeatClaimable as ClaimableMail
-from models import accounts, attachments, structures, vacancies
+from models import accounts, attachments, deciders, structures, vacancies
 from models.accounts import Account, AccountState
 from models.attachments import Attachment, Role
 from models.errors import NotFound, SeatHeld, SeatNotYetClaimable, StructureInactive
@@ -70,9 +70,7 @@ async def _tell_absent(scope: Scope, found: Seat) -> bool:
     now = scope.now()
     async with scope.transaction() as record:
         structure = await structures.lock(found.structure_id)
-        people = await accounts.lock_all(
-            {found.user_id} | await attachments.secondary_managers_of([found.structure_id])
-        )
+        people = await accounts.lock_all({found.user_id} | await deciders.secondary_managers_of([found.structure_id]))
         holder = people[found.user_id]
         seat = await attachments.lock(found.id)
         if structure is None or seat is None or not structure.is_active or not await vacancies.waits_on(structure.id):
@@ -111,7 +109,7 @@ async def claim(scope: Scope, structure_id: int) -> None:
         if not structure.is_active:
             raise StructureInactive("structure_id")
         held = await attachments.principal_of(structure_id)
-        told = await attachments.secondary_managers_of([structure_id])  # the actor among them
+        told = await deciders.secondary_managers_of([structure_id])  # the actor among them
         people = await accounts.lock_all(told | ({held.user_id} if held else set()))
         if held is None:
             raise SeatHeld("structure_id")
