@@ -63,6 +63,7 @@ class Running:
     bell: workers.Bell
     works: bool
     prepare: Callable[[Office], Any] | None = None
+    limits: Limits = field(default_factory=Limits)
     is_open: bool = False
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
     _crew: workers.Crew | None = None
@@ -97,6 +98,7 @@ class Running:
         for task in self._tasks:
             with suppress(asyncio.CancelledError):
                 await task
+        await self.limits.close()
         if self.is_open:
             self.is_open = False
             await database.close()
@@ -138,7 +140,8 @@ def create_app(
         SettingsRefused: when no application key can be kept.
     """
     bell = workers.Bell()
-    running = Running(settings, office_of(settings, clock, bell), bell, sends, prepare)
+    limits = Limits(settings.rate_limits, settings.redis_url)
+    running = Running(settings, office_of(settings, clock, bell), bell, sends, prepare, limits)
     metrics = Metrics()
 
     @asynccontextmanager
@@ -158,7 +161,7 @@ def create_app(
 def routes(settings: Settings, running: Running, metrics: Metrics, on_loopback: bool) -> list[BaseRoute]:
     """Every address the server answers at."""
     trusted = Trusted(settings.public_url, settings.allowed_origins)
-    limits = Limits(settings.rate_limits, settings.redis_url)
+    limits = running.limits
     entrance = Authentication(running.office, trusted, limits, secure=not settings.is_local, ready=running.ready)
     endpoint = MeasuredEndpoint(
         schema,

@@ -4,12 +4,14 @@ import ipaddress
 import math
 import time
 from dataclasses import dataclass, field
+from typing import Any
 
 import structlog
 from limits import RateLimitItem, RateLimitItemPerMinute
 from limits.aio.storage import MemoryStorage, RedisStorage, Storage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from limits.errors import StorageError
+from redis.asyncio import ConnectionPool
 from redis.exceptions import RedisError
 from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
@@ -47,12 +49,21 @@ class Limits:
     redis_url: str | None = None
     _local: SlidingWindowCounterRateLimiter = field(init=False)
     _shared: SlidingWindowCounterRateLimiter | None = field(init=False, default=None)
+    _pool: ConnectionPool | None = field(init=False, default=None)
     _shared_again_at: float = field(init=False, default=0.0)
 
     def __post_init__(self) -> None:
         self._local = SlidingWindowCounterRateLimiter(MemoryStorage())
         if self.redis_url:
-            self._shared = SlidingWindowCounterRateLimiter(_redis(self.redis_url))
+            self._pool = ConnectionPool.from_url(
+                self.redis_url, socket_connect_timeout=REDIS_SECONDS, socket_timeout=REDIS_SECONDS
+            )
+            self._shared = SlidingWindowCounterRateLimiter(_redis(self.redis_url, self._pool))
+
+    async def close(self) -> None:
+        """Give the connections to Redis back."""
+        if self._pool is not None:
+            await self._pool.aclose()
 
     async def admit(self, source: str, operation: str) -> None:
         """Count one call of a public operation.
@@ -90,14 +101,9 @@ async def _hit(limiter: SlidingWindowCounterRateLimiter, item: RateLimitItem, ke
         raise RateLimited(max(1, math.ceil(window.reset_time - time.time())))
 
 
-def _redis(url: str) -> Storage:
-    return RedisStorage(
-        f"async+{url}",
-        implementation="redispy",
-        key_prefix="rattache",
-        socket_connect_timeout=REDIS_SECONDS,
-        socket_timeout=REDIS_SECONDS,
-    )
+def _redis(url: str, pool: ConnectionPool) -> Storage:
+    options: dict[str, Any] = {"connection_pool": pool}  # of redis's own, which the storage's types don't say
+    return RedisStorage(f"async+{url}", implementation="redispy", key_prefix="rattache", **options)
 
 
 class Gate:

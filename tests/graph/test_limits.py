@@ -58,6 +58,8 @@ async def test_processes_that_share_redis_count_together() -> None:
         pytest.skip("no Redis at 127.0.0.1:6379")
     key = uuid.uuid4().hex  # the counts of other tests, and of an earlier run, are others
     assert [await _passes(limits, key) for limits in (one, other, one, other)] == [True, True, False, False]
+    await one.close()
+    await other.close()
 
 
 async def test_switched_off_nothing_is_counted() -> None:
