@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from tortoise import fields
 from tortoise.models import Model
 
-from models import database, spaces, texts
+from models import database, texts
 from models.accounts import Account
 from models.attachments import IN_EFFECT_SQL
 from models.errors import DomainError, Invalid, Missing, TooLong
@@ -18,6 +18,7 @@ from models.reading import Column, Order, Source, flag, moment
 from models.services import Service
 from models.spaces import SpaceCode
 from models.structures import Structure
+from models.subscriptions import SPACE_OPEN_SQL, SUBSCRIPTIONS
 
 
 class ActivityKind(StrEnum):
@@ -120,14 +121,12 @@ def occurrence(problems: list[DomainError], value: datetime, *path: str, now: da
 
 
 # ------------------------------------------------------------------ whom an activity concerns
-_DEFAULTS = ", ".join(f"'{code}'" for code in sorted(spaces.DEFAULTS))
 _SUBSCRIBED = (
-    "EXISTS (SELECT 1 FROM space_subscriptions p WHERE p.user_id = a.user_id AND p.structure_id = a.structure_id"
-    " AND p.space = ac.space AND p.status = 'VALIDATED' AND p.effective_from <= :today"
-    f" AND (p.space IN ({_DEFAULTS}) OR EXISTS (SELECT 1 FROM open_spaces o"
-    " WHERE o.structure_id = p.structure_id AND o.space = p.space))"
-    " AND (NOT EXISTS (SELECT 1 FROM subscription_services n WHERE n.subscription_id = p.id)"
-    " OR EXISTS (SELECT 1 FROM subscription_services n WHERE n.subscription_id = p.id"
+    f"EXISTS (SELECT 1 FROM space_subscriptions b {SUBSCRIPTIONS.joins['o']}"
+    " WHERE b.user_id = a.user_id AND b.structure_id = a.structure_id"
+    f" AND b.space = ac.space AND b.status = 'VALIDATED' AND b.effective_from <= :today AND {SPACE_OPEN_SQL}"
+    " AND (NOT EXISTS (SELECT 1 FROM subscription_services n WHERE n.subscription_id = b.id)"
+    " OR EXISTS (SELECT 1 FROM subscription_services n WHERE n.subscription_id = b.id"
     " AND n.service_id = ac.service_id)))"
 )
 _ENTITLED = "EXISTS (SELECT 1 FROM attachment_services e WHERE e.attachment_id = a.id AND e.service_id = ac.service_id)"

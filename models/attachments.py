@@ -8,7 +8,7 @@ from tortoise import fields
 from tortoise.models import Model
 
 from models import database
-from models.accounts import Account
+from models.accounts import Account, visibility
 from models.actors import Actor
 from models.errors import Invalid, RequestAlreadyDecided, TransitionNotAllowed
 from models.reading import Column, Order, Source, day, flag, moment
@@ -390,10 +390,5 @@ LIVE_SQL = "a.status IN ('PENDING', 'VALIDATED', 'DEACTIVATED')"
 
 async def visible_to(actor: Actor, attachment: Attachment, today: date) -> bool:
     """Does this attachment exist for the actor: their own, one of a structure they manage now, or any for support?"""
-    parameters = {
-        "viewer": actor.account_id,
-        "viewer_is_support": actor.is_support,
-        "today": today,
-        "id": attachment.id,
-    }
+    parameters = {**visibility(actor), "today": today, "id": attachment.id}
     return bool(await ATTACHMENTS.read(["id"], ["a.id = :id", VISIBLE], parameters))

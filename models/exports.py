@@ -7,9 +7,10 @@ from datetime import date
 from models import structures as structures_
 from models.accounts import ACCOUNTS, BY_NAME
 from models.attachments import ATTACHMENTS, LIVE_SQL
-from models.reading import Column, Page, Row, Selection, Source, day
+from models.reading import Page, Row, Selection, Source
 from models.services import BY_CODE, SERVICES
 from models.structures import ADDRESS, StructureSearch
+from models.subscriptions import SUBSCRIPTIONS
 
 BATCH = 250
 # Finding the matches anew for each batch is quick for few of them; for more, walking along all names once is.
@@ -62,11 +63,6 @@ ATTACHED = Source(
     | {name: ACCOUNTS.columns[name] for name in _OF_ACCOUNT},
 )
 OF_USER = Selection(frozenset(ATTACHED.columns))
-SUBSCRIBED = Source(
-    "space_subscriptions p",
-    columns={name: Column(f"p.{name}") for name in ("id", "user_id", "space", "mode")}
-    | {"effective_from": day("p.effective_from")},
-)
 
 
 async def users(structure_id: int, today: date, batch: int = BATCH) -> AsyncIterator[Sequence[AttachedUser]]:
@@ -90,9 +86,9 @@ async def _with_rights(structure_id: int, rows: Sequence[Row]) -> list[AttachedU
     for service in entitled:
         services[service.attachment_id].append(service.code)
     subscriptions: dict[int, list[Row]] = {row.user_id: [] for row in rows}
-    subscribed = await SUBSCRIBED.read(
+    subscribed = await SUBSCRIPTIONS.read(
         ["user_id", "space", "mode", "effective_from"],
-        ["p.structure_id = :structure", "p.user_id IN :users", "p.status = 'VALIDATED'"],
+        ["b.structure_id = :structure", "b.user_id IN :users", "b.status = 'VALIDATED'"],
         {"structure": structure_id, "users": list(subscriptions)},
     )
     for subscription in subscribed:

@@ -146,6 +146,21 @@ class Source:
         text = _plain(self, names, tuple(where), order)
         return self._decoded(names, await database.fetch(text, parameters))
 
+    async def found(
+        self,
+        ids: Sequence[int | None],
+        selection: Selection,
+        where: Sequence[str] = (),
+        parameters: Mapping[str, object] | None = None,
+    ) -> list[Row | None]:
+        """The rows of these ids, in their order; None for None, and for those that don't meet all conditions."""
+        wanted = sorted({id for id in ids if id is not None})
+        conditions = [f"{self.columns['id'].sql} IN :ids", *where]
+        bound = {**(parameters or {}), "ids": wanted}
+        rows = await self.read({*selection.columns, "id"}, conditions, bound) if wanted else []
+        by_id = {row.id: row for row in rows}
+        return [None if id is None else by_id.get(id) for id in ids]
+
     async def slices(
         self,
         parent: str,

@@ -4,9 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from models import database
-from models.attachments import Attachment, AttachmentStatus
 from models.deciders import decidable
-from models.subscriptions import SpaceSubscription, SpaceSubscriptionStatus
 
 
 @dataclass(frozen=True)
@@ -68,15 +66,3 @@ async def ending(job: str, days: int, *, first: date, last: date) -> list[Due]:
     """The validated attachments whose last day is in the span and whose notice of that many days wasn't taken."""
     bound = {"job": job, "days": str(days), "first": first, "last": last}
     return [Due(*row) for row in await database.fetch(_ENDING, bound)]
-
-
-async def lock_attachment(id: int) -> Attachment | None:
-    """The request for attachment, held until the transaction ends; None once it was decided."""
-    rows = Attachment.filter(id=id, status=AttachmentStatus.PENDING)
-    return await rows.select_for_update(no_key=True).get_or_none()
-
-
-async def lock_subscription(id: int) -> SpaceSubscription | None:
-    """The request for a space, held until the transaction ends; None once it was decided."""
-    rows = SpaceSubscription.filter(id=id, status=SpaceSubscriptionStatus.PENDING)
-    return await rows.select_for_update(no_key=True).get_or_none()

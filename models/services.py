@@ -5,6 +5,7 @@ from datetime import date
 from tortoise import fields
 from tortoise.models import Model
 
+from models import database
 from models.reading import Column, Order, Source, day, flag
 from models.structures import Structure
 
@@ -37,6 +38,7 @@ async def by_id(service_id: int) -> Service | None:
     return await Service.get_or_none(id=service_id)
 
 
+@database.guarded
 async def of_structure(structure_id: int, service_ids: set[int]) -> dict[int, Service]:
     """Those of the ids that are services of the structure, by id."""
     found = await Service.filter(structure_id=structure_id, id__in=service_ids)

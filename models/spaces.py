@@ -6,6 +6,7 @@ from enum import StrEnum
 from tortoise import fields
 from tortoise.models import Model
 
+from models import database
 from models.reading import Column, Order, Source
 from models.structures import Structure
 
@@ -116,6 +117,7 @@ class OpenSpace(Model):
         table = "open_spaces"
 
 
+@database.guarded
 async def opened(structure_id: int) -> set[SpaceCode]:
     """The spaces that managers opened on the structure."""
     codes = await OpenSpace.filter(structure_id=structure_id).values_list("space", flat=True)

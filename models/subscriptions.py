@@ -8,7 +8,7 @@ from tortoise import fields
 from tortoise.models import Model
 
 from models import attachments, database
-from models.accounts import Account
+from models.accounts import Account, visibility
 from models.actors import Actor
 from models.attachments import DecisionAct
 from models.errors import RequestAlreadyDecided, TransitionNotAllowed
@@ -263,6 +263,5 @@ class SubscriptionFilter:
 
 async def visible_to(actor: Actor, subscription: SpaceSubscription, today: date) -> bool:
     """Does this subscription exist for the actor: their own, one on a structure they manage now, any for support?"""
-    parameters = {"viewer": actor.account_id, "viewer_is_support": actor.is_support, "today": today}
-    conditions = ["b.id = :id", VISIBLE]
-    return bool(await SUBSCRIPTIONS.read(["id"], conditions, parameters | {"id": subscription.id}))
+    parameters = {**visibility(actor), "today": today, "id": subscription.id}
+    return bool(await SUBSCRIPTIONS.read(["id"], ["b.id = :id", VISIBLE], parameters))

@@ -240,19 +240,11 @@ async def of_accounts(
         page=page,
         order=NEWEST_FIRST,
         where=[CONCERNS_VIEWER, *([UNACKNOWLEDGED] if unacknowledged_only else [])],
-        parameters=_bound(scope),
+        parameters=scope.viewing(),
     )
     return [slice if id == viewer else Slice() for id in account_ids]
 
 
 async def visible(scope: Scope, ids: Sequence[int], selection: Selection) -> list[Row | None]:
     """The activities of these ids that concern the viewer today, in their order; None for the others."""
-    where = ["ac.id IN :ids", CONCERNS_VIEWER]
-    found = {
-        row.id: row for row in await ACTIVITIES.read(selection.columns, where, _bound(scope, ids=sorted(set(ids))))
-    }
-    return [found.get(id) for id in ids]
-
-
-def _bound(scope: Scope, **more: object) -> dict[str, object]:
-    return {"viewer": scope.signed_in().account_id, "today": scope.today(), **more}
+    return await ACTIVITIES.found(ids, selection, [CONCERNS_VIEWER], scope.viewing())

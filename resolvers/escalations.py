@@ -70,7 +70,7 @@ async def undecided(scope: Scope, page: Page, selection: Selection) -> Slice:
     actor = scope.signed_in()
     if not actor.is_support:
         raise Forbidden
-    bound = {"today": scope.today(), "viewer": actor.account_id, "viewer_is_support": True, **instants(scope.now())}
+    bound = scope.viewing(**instants(scope.now()))
     return await ATTACHMENTS.slice(
         selection=selection, page=page, order=OLDEST_FIRST, where=[UNDECIDED], parameters=bound
     )

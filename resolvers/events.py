@@ -31,13 +31,6 @@ async def of_structures(
 
 async def visible(scope: Scope, ids: Sequence[int], selection: Selection) -> list[Row | None]:
     """The events of these ids that the viewer may see, in their order; None for the others."""
-    roles = await scope.roles()
-    parameters = {
-        "ids": list(ids),
-        "viewer": scope.signed_in().account_id,
-        "support": scope.signed_in().is_support,
-        "structures": await seeing(scope, list(roles)),
-    }
-    where = ["ev.id IN :ids", f"{OWN} OR :support OR ev.structure_id IN :structures"]
-    found = {row.id: row for row in await EVENTS.read(selection.columns, where, parameters)}
-    return [found.get(id) for id in ids]
+    seen = await seeing(scope, list(await scope.roles()))
+    where = [f"{OWN} OR :viewer_is_support OR ev.structure_id IN :structures"]
+    return await EVENTS.found(ids, selection, where, scope.viewing(structures=seen))

@@ -146,7 +146,7 @@ async def _locked(scope: Scope, offer_id: int | None) -> tuple[SeatOffer, Struct
 
 
 async def _sees(scope: Scope, actor: Actor, offer_id: int) -> bool:
-    return bool(await OFFERS.read(["id"], ["f.id = :id", VISIBLE], _bound(scope, id=offer_id)))
+    return bool(await OFFERS.read(["id"], ["f.id = :id", VISIBLE], scope.viewing(id=offer_id)))
 
 
 async def _end(scope: Scope, record: Record, offer: SeatOffer, status: OfferStatus, fact: type[Fact]) -> None:
@@ -182,36 +182,25 @@ async def tell_expired_offers(scope: Scope) -> int:
 # ------------------------------------------------------------------ reading
 async def by_ids(scope: Scope, ids: Sequence[int | None], selection: Selection) -> list[Row | None]:
     """The offers of these ids, in their order; None for None. What leads here was already visible."""
-    wanted = sorted({id for id in ids if id is not None})
-    rows = await OFFERS.read(selection.columns, ["f.id IN :ids"], _bound(scope, ids=wanted)) if wanted else []
-    found = {row.id: row for row in rows}
-    return [None if id is None else found.get(id) for id in ids]
+    return await OFFERS.found(ids, selection, parameters=scope.viewing())
 
 
 async def visible(scope: Scope, ids: Sequence[int], selection: Selection) -> list[Row | None]:
     """The offers of these ids that the viewer may see, in their order; None for the others."""
-    rows = await OFFERS.read(selection.columns, ["f.id IN :ids", VISIBLE], _bound(scope, ids=list(ids)))
-    found = {row.id: row for row in rows}
-    return [found.get(id) for id in ids]
+    return await OFFERS.found(ids, selection, [VISIBLE], scope.viewing())
 
 
 async def of_successors(scope: Scope, user_ids: Sequence[int], selection: Selection) -> list[list[Row]]:
     """The open offers made to each person, the oldest first."""
     columns, users = selection.columns | {"successor_id"}, sorted(set(user_ids))
-    rows = await OFFERS.read(columns, ["f.successor_id IN :users", OPEN_NOW], _bound(scope, users=users), OLDEST_FIRST)
+    rows = await OFFERS.read(columns, ["f.successor_id IN :users", OPEN_NOW], scope.viewing(users=users), OLDEST_FIRST)
     return [[row for row in rows if row.successor_id == id] for id in user_ids]
 
 
 async def of_structures(scope: Scope, structure_ids: Sequence[int], selection: Selection) -> list[Row | None]:
     """The open offer of each structure's seat, as its managers and support see it; None for others."""
     seen = await queues.seeing(scope, structure_ids)
-    columns, bound = selection.columns | {"structure_id"}, _bound(scope, structures=seen)
+    columns, bound = selection.columns | {"structure_id"}, scope.viewing(structures=seen)
     rows = await OFFERS.read(columns, ["f.structure_id IN :structures", OPEN_NOW], bound) if seen else []
     found = {row.structure_id: row for row in rows}
     return [found.get(id) for id in structure_ids]
-
-
-def _bound(scope: Scope, **more: object) -> dict[str, object]:
-    actor = scope.signed_in()
-    viewer = {"viewer": actor.account_id, "viewer_is_support": actor.is_support}
-    return {"today": scope.today(), "now": scope.now(), **viewer, **more}

@@ -21,17 +21,12 @@ from resolvers.scope import Scope
 
 async def by_ids(scope: Scope, ids: Sequence[int | None], selection: Selection) -> list[Row | None]:
     """The attachments of these ids, in their order; None for None. What leads here was already visible."""
-    wanted = sorted({id for id in ids if id is not None})
-    rows = await ATTACHMENTS.read(selection.columns, ["a.id IN :ids"], _bound(scope, ids=wanted)) if wanted else []
-    found = {row.id: row for row in rows}
-    return [None if id is None else found.get(id) for id in ids]
+    return await ATTACHMENTS.found(ids, selection, parameters=scope.viewing())
 
 
 async def visible(scope: Scope, ids: Sequence[int], selection: Selection) -> list[Row | None]:
     """The attachments of these ids that the viewer may see, in their order; None for the others."""
-    rows = await ATTACHMENTS.read(selection.columns, ["a.id IN :ids", VISIBLE], _bound(scope, ids=list(ids)))
-    found = {row.id: row for row in rows}
-    return [found.get(id) for id in ids]
+    return await ATTACHMENTS.found(ids, selection, [VISIBLE], scope.viewing())
 
 
 async def of_users(
@@ -45,7 +40,7 @@ async def of_users(
         page=page,
         order=NEWEST_FIRST,
         where=filter.conditions(),
-        parameters=_bound(scope) | filter.parameters(),
+        parameters=scope.viewing() | filter.parameters(),
     )
 
 
@@ -69,7 +64,7 @@ async def of_structures(
         page=page,
         order=NEWEST_FIRST,
         where=[*filter.conditions(), *([MATCHES_FOR_VIEWER] if search is not None else [])],
-        parameters=_bound(scope, words=pattern(search or "")) | filter.parameters(),
+        parameters=scope.viewing(words=pattern(search or "")) | filter.parameters(),
     )
     found = dict(zip(seen, slices, strict=True))
     return [found.get(id) for id in structure_ids]
@@ -83,7 +78,7 @@ async def to_review(scope: Scope, user_ids: Sequence[int], page: Page, selection
         page=page,
         order=OLDEST_FIRST,
         where=["a.status = 'PENDING'", "a.user_id <> :viewer", MANAGED_BY_VIEWER],
-        parameters=_bound(scope),
+        parameters=scope.viewing(),
     )
     return [slice if id == viewer else Slice() for id in user_ids]
 
@@ -93,7 +88,7 @@ async def of_viewer(scope: Scope, structure_ids: Sequence[int], selection: Selec
     rows = await ATTACHMENTS.read(
         selection.columns | {"structure_id"},
         ["a.structure_id IN :structures", "a.user_id = :viewer", LIVE_SQL],
-        _bound(scope, structures=sorted(set(structure_ids))),
+        scope.viewing(structures=sorted(set(structure_ids))),
     )
     found = {row.structure_id: row for row in rows}
     return [found.get(id) for id in structure_ids]
@@ -118,8 +113,3 @@ async def seeing(scope: Scope, structure_ids: Sequence[int]) -> list[int]:
         return sorted(set(structure_ids))
     roles = await scope.roles()
     return sorted({id for id in structure_ids if has(roles.get(id), Right.SEE_USERS)})
-
-
-def _bound(scope: Scope, **more: object) -> dict[str, object]:
-    actor = scope.signed_in()
-    return {"today": scope.today(), "viewer": actor.account_id, "viewer_is_support": actor.is_support, **more}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
 from mailer.messages import RequestReminder
-from models import accounts, attachments, occasions, reminders, structures
+from models import accounts, attachments, occasions, reminders, structures, subscriptions
 from models.accounts import Account, AccountState, Language
 from models.attachments import Attachment
 from models.reminders import Due
@@ -29,8 +29,8 @@ class Kind:
     lock: Callable[[int], Awaitable[Request | None]]
 
 
-ATTACHMENTS = Kind("attachment-reminders", reminders.attachments_waiting, reminders.lock_attachment)
-SUBSCRIPTIONS = Kind("subscription-reminders", reminders.subscriptions_waiting, reminders.lock_subscription)
+ATTACHMENTS = Kind("attachment-reminders", reminders.attachments_waiting, attachments.lock)
+SUBSCRIPTIONS = Kind("subscription-reminders", reminders.subscriptions_waiting, subscriptions.lock)
 
 
 async def remind_of_attachments(scope: Scope) -> int:
@@ -76,10 +76,12 @@ async def _remind_one(scope: Scope, kind: Kind, due: Due, days: int) -> bool:
         request = await kind.lock(due.id)
         requester = people.pop(due.user_id)
         deciders = [person for person in people.values() if person.state is AccountState.ACTIVE]
-        if structure is None or request is None or requester.state is not AccountState.ACTIVE or not deciders:
+        waits = request is not None and request.status == "PENDING"
+        if structure is None or not waits or requester.state is not AccountState.ACTIVE or not deciders:
             return False  # decided, or beyond anybody's deciding, since it was looked for
         if not await occasions.take(kind.job, reminders.request_key(due.id, days), at=scope.now()):
             return False
+        assert request is not None  # it waits
         since = request.requested_at.astimezone(scope.office.time_zone).date()
         for decider in deciders:
             message = RequestReminder(

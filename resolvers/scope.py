@@ -105,6 +105,14 @@ class Scope:
             self._roles = await attachments.roles_of(actor.account_id, self.today())
         return self._roles
 
+    def viewing(self, **more: object) -> dict[str, object]:
+        """The values that conditions on what a viewer may see name: who looks, when, and `more`.
+
+        Raises:
+            Unauthenticated: when nobody is signed in.
+        """
+        return {**accounts.visibility(self.signed_in()), "today": self.today(), "now": self.now(), **more}
+
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Record]:
         """All or nothing: rows, events and mails of the block commit together; then the couriers are woken.

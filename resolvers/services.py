@@ -98,7 +98,4 @@ async def of_structures(
 
 async def by_ids(scope: Scope, ids: Sequence[int | None], selection: Selection) -> list[Row | None]:
     """The services of these ids, in their order."""
-    wanted = sorted({id for id in ids if id is not None})
-    rows = await SERVICES.read(selection.columns, ["v.id IN :ids"], {"ids": wanted}) if wanted else []
-    found = {row.id: row for row in rows}
-    return [None if id is None else found.get(id) for id in ids]
+    return await SERVICES.found(ids, selection)

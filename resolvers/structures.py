@@ -284,10 +284,7 @@ async def identified(scope: Scope, type: IdentifierType, value: str, selection: 
 
 async def by_ids(scope: Scope, ids: Sequence[int | None], selection: Selection) -> list[Row | None]:
     """The structures of these ids, in their order; None for None. Everyone signed in may see every structure."""
-    wanted = sorted({id for id in ids if id is not None})
-    rows = await STRUCTURES.read(selection.columns, ["s.id IN :ids"], {"ids": wanted}) if wanted else []
-    found = {row.id: row for row in rows}
-    return [None if id is None else found.get(id) for id in ids]
+    return await STRUCTURES.found(ids, selection)
 
 
 async def principal_managers(scope: Scope, structure_ids: Sequence[int]) -> list[int | None]:

@@ -17,17 +17,12 @@ from resolvers.scope import Scope
 
 async def by_ids(scope: Scope, ids: Sequence[int | None], selection: Selection) -> list[Row | None]:
     """The subscriptions of these ids, in their order; None for None. What leads here was already visible."""
-    wanted = sorted({id for id in ids if id is not None})
-    rows = await SUBSCRIPTIONS.read(selection.columns, ["b.id IN :ids"], _bound(scope, ids=wanted)) if wanted else []
-    found = {row.id: row for row in rows}
-    return [None if id is None else found.get(id) for id in ids]
+    return await SUBSCRIPTIONS.found(ids, selection, parameters=scope.viewing())
 
 
 async def visible(scope: Scope, ids: Sequence[int], selection: Selection) -> list[Row | None]:
     """The subscriptions of these ids that the viewer may see, in their order; None for the others."""
-    rows = await SUBSCRIPTIONS.read(selection.columns, ["b.id IN :ids", VISIBLE], _bound(scope, ids=list(ids)))
-    found = {row.id: row for row in rows}
-    return [found.get(id) for id in ids]
+    return await SUBSCRIPTIONS.found(ids, selection, [VISIBLE], scope.viewing())
 
 
 async def of_users(
@@ -41,7 +36,7 @@ async def of_users(
         page=page,
         order=NEWEST_FIRST,
         where=filter.conditions(),
-        parameters=_bound(scope) | filter.parameters(),
+        parameters=scope.viewing() | filter.parameters(),
     )
 
 
@@ -53,7 +48,7 @@ async def to_review(scope: Scope, user_ids: Sequence[int], page: Page, selection
         page=page,
         order=OLDEST_FIRST,
         where=["b.status = 'PENDING'", "b.user_id <> :viewer", MANAGED_BY_VIEWER],
-        parameters=_bound(scope),
+        parameters=scope.viewing(),
     )
     return [slice if id == viewer else Slice() for id in user_ids]
 
@@ -63,8 +58,3 @@ async def services_of(scope: Scope, subscription_ids: Sequence[int], selection: 
     columns, ids = selection.columns | {"subscription_id"}, sorted(set(subscription_ids))
     rows = await SERVICES.read(columns, ["f.subscription_id IN :ids"], {"ids": ids}, BY_CODE)
     return [[row for row in rows if row.subscription_id == id] for id in subscription_ids]
-
-
-def _bound(scope: Scope, **more: object) -> dict[str, object]:
-    actor = scope.signed_in()
-    return {"today": scope.today(), "viewer": actor.account_id, "viewer_is_support": actor.is_support, **more}

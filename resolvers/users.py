@@ -13,20 +13,12 @@ from resolvers.scope import Scope
 
 async def by_ids(scope: Scope, ids: Sequence[int | None], selection: Selection) -> list[Row | None]:
     """The people of these ids, in their order; None for None. What leads here was already visible."""
-    wanted = sorted({id for id in ids if id is not None})
-    if not wanted:
-        return [None] * len(ids)
-    rows = await ACCOUNTS.read(selection.columns, ["u.id IN :ids"], {**clock(scope), "ids": wanted})
-    found = {row.id: row for row in rows}
-    return [None if id is None else found.get(id) for id in ids]
+    return await ACCOUNTS.found(ids, selection, parameters=clock(scope))
 
 
 async def visible(scope: Scope, ids: Sequence[int], selection: Selection) -> list[Row | None]:
     """The people of these ids whom the viewer may see, in their order; None for the others."""
-    parameters = {**clock(scope), **accounts.visibility(scope.signed_in()), "today": scope.today(), "ids": list(ids)}
-    rows = await ACCOUNTS.read(selection.columns, ["u.id IN :ids", accounts.VISIBLE], parameters)
-    found = {row.id: row for row in rows}
-    return [found.get(id) for id in ids]
+    return await ACCOUNTS.found(ids, selection, [accounts.VISIBLE], scope.viewing(**clock(scope)))
 
 
 async def are_contactable(scope: Scope, ids: Sequence[int]) -> list[bool]:

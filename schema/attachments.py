@@ -17,10 +17,11 @@ from resolvers.targets import Outcome
 from schema import ids
 from schema.context import Info
 from schema.deciders import Deciders, deciders_of
-from schema.errors import ERRORS, UserError, mutation, user_errors
+from schema.errors import ERRORS, UserError, mutation
 from schema.fields import column, made_from
 from schema.inputs import SuccessionInput
 from schema.nodes import Node
+from schema.payloads import answers_of
 from schema.selections import selection_of
 from schema.services import Service
 from schema.users import User
@@ -161,17 +162,9 @@ class AttachmentsPayload:
 
 def results_of(info: Info, sent: list[strawberry.ID | None], outcomes: list[Outcome]) -> AttachmentsPayload:
     """The outcomes of a bulk act, each beside what was sent."""
+    answers = answers_of(info, "Attachment", sent, outcomes)
     return AttachmentsPayload(
-        results=[
-            AttachmentResult(
-                attachment_id=outcome.id,
-                id=given
-                if given is not None or outcome.id is None
-                else strawberry.ID(ids.encode("Attachment", outcome.id)),
-                errors=user_errors(outcome.error, info.context.language) if outcome.error else [],
-            )
-            for given, outcome in zip(sent, outcomes, strict=True)
-        ]
+        results=[AttachmentResult(attachment_id=row, id=id, errors=errors) for row, id, errors in answers]
     )
 
 

@@ -15,7 +15,9 @@ from schema.fields import column
 )
 class Deciders:
     roles: list[Role] = column("The roles of those who can decide, the principal manager's first.")
-    count: int = column("How many people can decide; 0: nobody there can, and support's queue has the request.")
+    count: int = column(
+        "How many people can decide; 0: nobody there can. Support's queue has requests to be attached then."
+    )
     escalable_on: date | None = column(
         "From which day, in the structures' time zone, it may be escalated to support; null for what can't be."
     )

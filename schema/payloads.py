@@ -1,8 +1,15 @@
-"""The payload that several nouns share."""
+"""What the payloads of several nouns share."""
+
+from collections.abc import Sequence
 
 import strawberry
 
-from schema.errors import ERRORS, UserError
+from resolvers.targets import Outcome
+from schema import ids
+from schema.context import Info
+from schema.errors import ERRORS, UserError, user_errors
+
+Answer = tuple[int | None, strawberry.ID | None, list[UserError]]
 
 
 @strawberry.type(description="An answer that tells nothing about who exists.")
@@ -11,3 +18,17 @@ class AcknowledgedPayload:
         default=False, description="The request was taken; whatever follows goes by mail."
     )
     errors: list[UserError] = strawberry.field(default_factory=list, description=ERRORS)
+
+
+def answers_of(
+    info: Info, type_name: str, sent: Sequence[strawberry.ID | None], outcomes: Sequence[Outcome]
+) -> list[Answer]:
+    """Of each outcome of a bulk act the row, the id that was sent or else the new row's, and why it was refused."""
+    return [
+        (
+            outcome.id,
+            given if given is not None or outcome.id is None else strawberry.ID(ids.encode(type_name, outcome.id)),
+            user_errors(outcome.error, info.context.language) if outcome.error else [],
+        )
+        for given, outcome in zip(sent, outcomes, strict=True)
+    ]

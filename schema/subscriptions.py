@@ -14,9 +14,10 @@ from resolvers.terms import Terms
 from schema import ids
 from schema.context import Info
 from schema.deciders import Deciders, deciders_of
-from schema.errors import ERRORS, UserError, mutation, user_errors
+from schema.errors import ERRORS, UserError, mutation
 from schema.fields import column, made_from
 from schema.nodes import Node
+from schema.payloads import answers_of
 from schema.selections import selection_of
 from schema.services import Service
 from schema.spaces import Space
@@ -136,15 +137,9 @@ class SpaceSubscriptionsPayload:
 
 
 def _results(info: Info, sent: list[strawberry.ID | None], outcomes: list[Outcome]) -> SpaceSubscriptionsPayload:
+    answers = answers_of(info, "SpaceSubscription", sent, outcomes)
     return SpaceSubscriptionsPayload(
-        results=[
-            SpaceSubscriptionResult(
-                subscription_id=outcome.id,
-                id=given or (strawberry.ID(ids.encode("SpaceSubscription", outcome.id)) if outcome.id else None),
-                errors=user_errors(outcome.error, info.context.language) if outcome.error else [],
-            )
-            for given, outcome in zip(sent, outcomes, strict=True)
-        ]
+        results=[SpaceSubscriptionResult(subscription_id=row, id=id, errors=errors) for row, id, errors in answers]
     )
 
 

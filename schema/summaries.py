@@ -62,7 +62,7 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "Gestionnaire principal suspendu : sa place peut être reprise.",
         "Principal manager suspended: the seat may be claimed.",
     ),
-    "HolderFoundAbsent": ("Gestionnaire principal prévenu de son absence.", "Principal manager told of the absence."),
+    "HolderFoundAbsent": ("Absence du gestionnaire principal constatée.", "Principal manager found absent."),
     "PrincipalManagerClaimed": ("Gestion principale reprise.", "Principal management claimed."),
     "SeatOffered": ("Gestion principale proposée.", "Principal management offered."),
     "SeatOfferAccepted": ("Proposition de gestion principale acceptée.", "Offer of the principal management accepted."),

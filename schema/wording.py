@@ -127,7 +127,7 @@ WORDS: Words = {
         "The principal manager can act: the seat is not vacant.",
     ),
     "SeatNotYetClaimable": (
-        "Le gestionnaire principal a été prévenu de son absence : sa place pourra être reprise à partir du {at}.",
+        "Le gestionnaire principal, absent, a été averti : sa place pourra être reprise à partir du {at}.",
         "The principal manager has been told of the absence: the seat may be claimed from {at}.",
     ),
     "SeatAlreadyOffered": (

@@ -26,7 +26,8 @@ from resolvers.structures import Particulars
 from resolvers.targets import Outcome
 from tests import factories, invariants
 from tests.conftest import Clock
-from tests.resolvers.oracle import LINK_LIFE, REFUSED, UNCHANGED, Foretold, Offer, Person, Place, Tie, World
+from tests.resolvers.oracle import World
+from tests.resolvers.worlds import LINK_LIFE, REFUSED, UNCHANGED, Foretold, Offer, Person, Place, Tie
 
 IDENTIFIERS = ["NEW-1", "NEW-2", "IMPORTED-PRIVATE", "IMPORTED-PUBLIC"]
 ADDRESS = {"line1": "1 rue des Essais", "postcode": "75001", "city": "Paris", "country": "FR"}

@@ -3,180 +3,25 @@
 Every act answers `REFUSED`, `UNCHANGED`, or the mails that go out as (message, address); then the world has moved on.
 """
 
-from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import date
 
-REFUSED, UNCHANGED = "refused", "unchanged"
-Mails = list[tuple[str, str]]
-Foretold = str | Mails
-
-PARIS = ZoneInfo("Europe/Paris")
-PRINCIPAL, SECONDARY, SIMPLE = "PRINCIPAL_MANAGER", "SECONDARY_MANAGER", "SIMPLE_USER"
-LINK_LIFE, HOUR, WINDOW = timedelta(minutes=60), timedelta(hours=1), timedelta(days=60)
-MAILS_AN_HOUR = 5
-AWAY, NOTICE, OFFER_LIFE = timedelta(days=90), timedelta(days=14), timedelta(days=14)
-
-
-@dataclass(eq=False)
-class Person:
-    """Somebody with an account; `links` are the mailed ones still unused, by purpose."""
-
-    login: str
-    state: str = "ACTIVE"
-    support: bool = False
-    id: int = 0
-    left_at: datetime | None = None
-    came_at: datetime | None = None  # signed in last, or else activated
-    signed_in: bool = False
-    password: str | None = None
-    links: dict[str, tuple[str, datetime]] = field(default_factory=dict)
+from tests.resolvers.oracle_of_seats import Seats
+from tests.resolvers.worlds import (
+    HOUR,
+    MAILS_AN_HOUR,
+    PRINCIPAL,
+    REFUSED,
+    SECONDARY,
+    UNCHANGED,
+    Foretold,
+    Person,
+    Place,
+    Tie,
+)
 
 
-@dataclass(eq=False)
-class Place:
-    """A structure."""
-
-    identifier: str
-    public: bool = False
-    active: bool = True
-    managed: bool = False
-    id: int = 0
-
-
-@dataclass(eq=False)
-class Tie:
-    """An attachment."""
-
-    person: Person
-    place: Place
-    start: date
-    end: date | None = None
-    role: str = SIMPLE
-    status: str = "PENDING"
-    id: int = 0
-    since: datetime | None = None  # has had its role since then
-    told_at: datetime | None = None  # a holder who was told of their absence
-
-    def take(self, role: str, now: datetime) -> None:
-        if role != self.role or self.since is None:
-            self.role, self.since, self.told_at = role, now, None
-
-    @property
-    def live(self) -> bool:
-        return self.status in {"PENDING", "VALIDATED", "DEACTIVATED"}
-
-
-@dataclass(eq=False)
-class Offer:
-    """A seat offered to somebody."""
-
-    place: Place
-    holder: Person
-    successor: Person
-    until: datetime
-    status: str = "OPEN"
-    id: int = 0
-
-
-class World:
-    """Who is tied to what, by the same clock as the program's."""
-
-    def __init__(self, now: datetime) -> None:
-        self.now = now
-        self.people: list[Person] = []
-        self.places: list[Place] = []
-        self.ties: list[Tie] = []
-        self.offers: list[Offer] = []
-        self._mailed: dict[tuple[str, str], tuple[int, datetime]] = {}
-
-    # ------------------------------------------------------------------ what can be seen from outside
-    @property
-    def today(self) -> date:
-        return self.now.astimezone(PARIS).date()
-
-    def state(self, person: Person) -> str:
-        closed = person.state == "DEACTIVATED" and person.left_at is not None and self.now >= person.left_at + WINDOW
-        return "CLOSED" if closed else person.state
-
-    def tie(self, person: Person, place: Place) -> Tie | None:
-        return next((t for t in self.ties if t.person is person and t.place is place and t.live), None)
-
-    def ended(self, tie: Tie) -> bool:
-        return tie.end is not None and tie.end < self.today
-
-    def read(self, tie: Tie) -> str:
-        """The status as people read it."""
-        return "DEACTIVATED" if tie.status == "VALIDATED" and self.ended(tie) else tie.status
-
-    def holds(self, tie: Tie | None) -> bool:
-        """Is it validated, with today between its dates?"""
-        return tie is not None and tie.status == "VALIDATED" and tie.start <= self.today and not self.ended(tie)
-
-    def role(self, person: Person, place: Place) -> str | None:
-        tie = self.tie(person, place)
-        return tie.role if tie is not None and self.holds(tie) else None
-
-    def holder(self, place: Place) -> Person | None:
-        """Whoever has the principal manager's seat."""
-        seats = [t for t in self.ties if t.place is place and t.role == PRINCIPAL and t.status == "VALIDATED"]
-        return seats[0].person if seats else None
-
-    def seat_at(self, place: Place) -> Tie | None:
-        """The tie of whoever has the seat."""
-        holder = self.holder(place)
-        return self.tie(holder, place) if holder is not None else None
-
-    def seats_of(self, person: Person) -> list[Place]:
-        """Where the person is principal manager."""
-        held = [t for t in self.ties if t.person is person and t.role == PRINCIPAL and t.status == "VALIDATED"]
-        return [tie.place for tie in held]
-
-    def managers(self, place: Place, *roles: str) -> list[Person]:
-        """The managers who can act there now."""
-        wanted = roles or (PRINCIPAL, SECONDARY)
-        ties = [t for t in self.ties if t.place is place and t.role in wanted and self.holds(t)]
-        return [t.person for t in ties if t.person.state == "ACTIVE"]
-
-    def line(self, place: Place) -> list[Person]:
-        """The secondary managers who can act there now, the senior one first."""
-        ties = [t for t in self.ties if t.place is place and t.role == SECONDARY and self.holds(t)]
-        return [t.person for t in sorted(ties, key=lambda t: t.since or self.now) if t.person.state == "ACTIVE"]
-
-    def is_away(self, seat: Tie) -> bool:
-        """Was the holder told of their absence, and hasn't come since?"""
-        person = seat.person
-        if seat.told_at is None or person.state != "ACTIVE":
-            return False
-        return not (person.signed_in and person.came_at is not None and person.came_at >= seat.told_at)
-
-    def is_claimable(self, seat: Tie) -> bool:
-        if self.state(seat.person) in {"SUSPENDED", "CLOSED"}:
-            return True
-        return self.is_away(seat) and seat.told_at is not None and self.now >= seat.told_at + NOTICE
-
-    def offer_read(self, offer: Offer) -> str:
-        """The status as people read it."""
-        return "EXPIRED" if offer.status == "OPEN" and self.now >= offer.until else offer.status
-
-    def is_free(self, person: Person, place: Place) -> bool:
-        """May this person be attached there, with nothing live in the way?"""
-        present = self.tie(person, place)
-        return present is None or (present.status != "PENDING" and self.ended(present))
-
-    def eligible(self, person: Person | None, place: Place) -> bool:
-        """May this person take the seat there?"""
-        return person is not None and person.state == "ACTIVE" and self.holds(self.tie(person, place))
-
-    def sees(self, actor: Person, tie: Tie) -> bool:
-        return tie.person is actor or actor.support or self.role(actor, tie.place) in {PRINCIPAL, SECONDARY}
-
-    def manages(self, actor: Person, tie: Tie) -> bool:
-        role = self.role(actor, tie.place)
-        return (role == PRINCIPAL and tie.role != PRINCIPAL) or (role == SECONDARY and tie.role == SIMPLE)
-
-    def dates_fit(self, start: date, end: date | None) -> bool:
-        return end is None or (end >= start and end >= self.today)
+class World(Seats):
+    """What becomes of every act, foretold from the rules alone."""
 
     # ------------------------------------------------------------------ requests
     def request(self, actor: Person, place: Place, start: date, end: date | None, confirmed: bool) -> Foretold:
@@ -275,130 +120,6 @@ class World:
             return REFUSED
         tie.start, tie.end = new_start, new_end
         return self._told("attachment_updated", tie)
-
-    # ------------------------------------------------------------------ seats
-    def change_role(self, actor: Person, tie: Tie, role: str) -> Foretold:
-        if role == PRINCIPAL or actor.state != "ACTIVE" or tie.person is actor or tie.role == PRINCIPAL:
-            return REFUSED
-        if self.role(actor, tie.place) != PRINCIPAL or self.read(tie) != "VALIDATED":
-            return REFUSED
-        if tie.role == role:
-            return UNCHANGED
-        tie.take(role, self.now)
-        return self._told("role_changed", tie)
-
-    def transfer(self, actor: Person, place: Place, successor: Person) -> Foretold:
-        seat = self.tie(actor, place)
-        if actor.state != "ACTIVE" or seat is None or self.role(actor, place) != PRINCIPAL:
-            return REFUSED
-        return self._hand_over(seat, successor)
-
-    def appoint(self, actor: Person, place: Place, person: Person) -> Foretold:
-        holder = self.holder(place)
-        if not self._is_support(actor) or not place.active or person.state != "ACTIVE":
-            return REFUSED
-        former = self.seat_at(place)
-        if holder is person or (former is not None and not self._is_forsaken(former)):
-            return REFUSED
-        if former is not None:
-            self._vacate(former)
-        self.seat(person, place)
-        told = [person, *self.managers(place, SECONDARY)]
-        told += [holder] if holder is not None and holder.state == "ACTIVE" else []
-        return [("principal_manager_appointed", reader.login) for reader in told]
-
-    def seat(self, person: Person, place: Place) -> None:
-        """Put the person in the empty seat."""
-        tie = self.tie(person, place)
-        if tie is None:
-            tie = Tie(person, place, self.today)
-            self.ties.append(tie)
-        tie.take(PRINCIPAL, self.now)
-        tie.status, tie.end, tie.start = "VALIDATED", None, min(tie.start, self.today)
-        place.managed = True
-
-    def _is_forsaken(self, seat: Tie) -> bool:
-        return seat.person.state != "ACTIVE" or (self.is_claimable(seat) and not self.line(seat.place))
-
-    def _vacate(self, seat: Tie) -> None:
-        self._lapse(seat.place)
-        seat.take(SIMPLE, self.now)
-
-    def claim(self, actor: Person, place: Place) -> Foretold:
-        line, seat = self.line(place), self.seat_at(place)
-        if actor.state != "ACTIVE" or not place.active or line[:1] != [actor]:
-            return REFUSED
-        if seat is None or not self.is_claimable(seat):
-            return REFUSED
-        self._vacate(seat)
-        mine = self.tie(actor, place)
-        assert mine is not None
-        mine.take(PRINCIPAL, self.now)
-        mine.end = None
-        told = [*line, *([seat.person] if seat.person.state == "ACTIVE" else [])]
-        return [("principal_manager_claimed", person.login) for person in told]
-
-    def tell_absent(self) -> Foretold:
-        """What the job tells of holders who stay away while a request waits."""
-        mails: Mails = []
-        for place in self.places:
-            seat = self.seat_at(place)
-            waits = any(t.place is place and t.status == "PENDING" for t in self.ties)
-            if seat is None or not place.active or seat.person.state != "ACTIVE" or not waits or self.is_away(seat):
-                continue
-            if seat.person.came_at is not None and self.now - seat.person.came_at >= AWAY:
-                seat.told_at = self.now
-                mails.append(("holder_absent", seat.person.login))
-                mails += [("seat_claimable", person.login) for person in self.line(place)]
-        return mails or UNCHANGED
-
-    # ------------------------------------------------------------------ offers of a seat
-    def offer(self, actor: Person, place: Place, successor: Person) -> Foretold:
-        if actor.state != "ACTIVE" or self.role(actor, place) != PRINCIPAL or not place.active:
-            return REFUSED
-        if successor is actor or not self.eligible(successor, place):
-            return REFUSED
-        if any(o.place is place and self.offer_read(o) == "OPEN" for o in self.offers):
-            return REFUSED
-        self._lapse(place)
-        self.offers.append(Offer(place, actor, successor, self.now + OFFER_LIFE))
-        return [("seat_offered", successor.login)]
-
-    def accept(self, actor: Person, offer: Offer) -> Foretold:
-        seat = self.seat_at(offer.place)
-        if not self._answers(actor, offer) or seat is None or not self.eligible(actor, offer.place):
-            return REFUSED
-        offer.status = "ACCEPTED"
-        return self._handed_over(seat, actor)
-
-    def decline(self, actor: Person, offer: Offer) -> Foretold:
-        if not self._answers(actor, offer):
-            return REFUSED
-        offer.status = "DECLINED"
-        return [("seat_offer_declined", offer.holder.login)] if offer.holder.state == "ACTIVE" else []
-
-    def take_back(self, actor: Person, offer: Offer) -> Foretold:
-        if actor.state != "ACTIVE" or actor is not offer.holder or self.offer_read(offer) != "OPEN":
-            return REFUSED
-        offer.status = "WITHDRAWN"
-        return []
-
-    def tell_expired(self) -> Foretold:
-        mails: Mails = []
-        due = [o for o in self.offers if o.status == "OPEN" and self.offer_read(o) == "EXPIRED"]
-        for offer in due:
-            offer.status = "EXPIRED"
-            mails += [("seat_offer_expired", offer.holder.login)] if offer.holder.state == "ACTIVE" else []
-        return mails if due else UNCHANGED
-
-    def _answers(self, actor: Person, offer: Offer) -> bool:
-        return actor.state == "ACTIVE" and actor is offer.successor and self.offer_read(offer) == "OPEN"
-
-    def _lapse(self, place: Place) -> None:
-        """Nothing can come of the seat's open offer any more."""
-        for offer in self.offers:
-            if offer.place is place and offer.status == "OPEN":
-                offer.status = "EXPIRED" if self.now >= offer.until else "WITHDRAWN"
 
     # ------------------------------------------------------------------ structures
     def create(self, actor: Person, identifier: str) -> Foretold:
@@ -521,38 +242,12 @@ class World:
         return [("account_reopened", person.login)]
 
     # ------------------------------------------------------------------ shared by the acts
-    def _is_support(self, actor: Person) -> bool:
-        return actor.state == "ACTIVE" and actor.support
-
-    def _decides(self, actor: Person, tie: Tie) -> bool:
-        manager = self.role(actor, tie.place) in {PRINCIPAL, SECONDARY}
-        return actor.state == "ACTIVE" and manager and tie.person is not actor and tie.status == "PENDING"
-
-    def _manages_other(self, actor: Person, tie: Tie) -> bool:
-        return actor.state == "ACTIVE" and tie.person is not actor and self.manages(actor, tie)
-
-    def _told(self, message: str, tie: Tie) -> Mails:
-        return [(message, tie.person.login)] if tie.person.state == "ACTIVE" else []
-
     def _make_room(self, person: Person, place: Place) -> bool:
         present = self.tie(person, place)
         free = self.is_free(person, place)
         if present is not None and free:
             present.status = "REMOVED"
         return free
-
-    def _hand_over(self, seat: Tie, successor: Person | None) -> Foretold:
-        able = successor is not None and successor is not seat.person and self.eligible(successor, seat.place)
-        return self._handed_over(seat, successor) if successor is not None and able else REFUSED
-
-    def _handed_over(self, seat: Tie, successor: Person) -> Mails:
-        theirs = self.tie(successor, seat.place)
-        assert theirs is not None  # or the person wouldn't be eligible
-        self._vacate(seat)
-        theirs.take(PRINCIPAL, self.now)
-        theirs.end = None
-        told = [seat.person, theirs.person, *self.managers(seat.place, SECONDARY)]
-        return [("principal_manager_transferred", reader.login) for reader in told]
 
     def _good_link(self, person: Person, purpose: str) -> bool:
         return purpose in person.links and self.now < person.links[purpose][1]

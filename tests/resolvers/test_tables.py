@@ -282,21 +282,8 @@ state ok    state state
 state ok    state state
 no    no    no    no""",
 }
-SPACES_OF_SECONDARY_MANAGERS: dict[str, str] = {
-    "validate": """\
-404   404   404   404
-self  self  self  self
-404   404   404   404
-ok    late  late  state
-ok    late  late  state
-no    no    no    no""",
-    "refuse": """\
-404   404   404   404
-self  self  self  self
-404   404   404   404
-ok    late  late  state
-ok    late  late  state
-no    no    no    no""",
+# Who decides depends on nobody's role but the actor's; who withdraws, on the subscriber's too.
+SPACES_OF_SECONDARY_MANAGERS = SPACES_OF_SIMPLE_USERS | {
     "remove": """\
 404   404   404   404
 ok    ok    state state

@@ -1,0 +1,379 @@
+"""The rows of the rights matrix: who gets what answer from every query, mutation and field, and the world they ask in."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from models.accounts import Account, AccountState
+from models.activities import Activity
+from models.actors import PlatformRole
+from models.attachments import Attachment, AttachmentStatus, Role
+from models.offers import SeatOffer
+from models.services import Service
+from models.spaces import OpenSpace, SpaceCode
+from models.structures import Structure
+from models.subscriptions import SpaceSubscription, SpaceSubscriptionStatus
+from schema import ids
+from tests import factories
+
+VIEWERS = ("anonymous", "stranger", "simple", "secondary", "principal", "support")
+
+
+@dataclass
+class World:
+    """One structure with everybody in it that a right can depend on."""
+
+    viewers: dict[str, Account | None]
+    structure: Structure
+    vacant: Structure
+    service: Service
+    tim: Attachment  # a simple user, validated
+    dan: Attachment  # a simple user, deactivated
+    rex: Attachment  # a request nobody decided
+    wes: SpaceSubscription  # a simple user's space
+    ask: SpaceSubscription  # a request for a space that nobody decided
+    old: Attachment  # a request nobody decided for more than a year
+    pat: Account  # attached, waits for activation
+    sly: Account  # suspended
+    fay: Account  # not attached anywhere
+    lost: Structure  # whose principal manager is suspended; the secondary manager is the world's
+    alone: Structure  # whose principal manager is suspended, with nobody else
+    offer: SeatOffer  # of the world's seat, to the simple user
+    activity: Activity  # of the whole structure, asks to be acknowledged
+
+    def id(self, thing: Account | Structure | Attachment | Service | SpaceSubscription | Activity) -> str:
+        name = "User" if isinstance(thing, Account) else type(thing).__name__
+        return ids.encode(name, thing.id)
+
+    @property
+    def offer_id(self) -> str:
+        return ids.encode("PrincipalManagerOffer", self.offer.id)
+
+
+async def forsaken(secondary: Account | None = None) -> Structure:
+    """A structure whose principal manager is suspended, with the secondary manager when one is given."""
+    structure = await factories.structure(await factories.person(state=AccountState.SUSPENDED))
+    if secondary is not None:
+        await factories.attachment(secondary, structure, role=Role.SECONDARY_MANAGER)
+    return structure
+
+
+async def attached(structure: Structure) -> Account:
+    """One more simple user of the structure."""
+    person = await factories.person()
+    await factories.attachment(person, structure)
+    return person
+
+
+async def build() -> World:
+    """The world, made straight in the tables."""
+    people = {name: await factories.person(first_name=name.capitalize()) for name in VIEWERS[1:5]}
+    support = await factories.person(platform_role=PlatformRole.SUPPORT)
+    structure = await factories.structure(people["principal"])
+    await OpenSpace.create(structure=structure, space=SpaceCode.WORKS_INVOICES)
+    await factories.attachment(people["secondary"], structure, role=Role.SECONDARY_MANAGER)
+    await factories.attachment(people["simple"], structure)
+    pat = await factories.person(state=AccountState.PENDING_ACTIVATION, password_hash=None)
+    await factories.attachment(pat, structure)
+    return World(
+        viewers={"anonymous": None, **people, "support": support},
+        structure=structure,
+        vacant=await factories.structure(),
+        service=await Service.create(structure=structure, code="S1", name="Service"),
+        tim=await factories.attachment(await factories.person(), structure),
+        dan=await factories.attachment(await factories.person(), structure, status=AttachmentStatus.DEACTIVATED),
+        rex=await factories.attachment(await factories.person(), structure, status=AttachmentStatus.PENDING),
+        wes=await factories.subscription(await attached(structure), structure, SpaceCode.WORKS_INVOICES),
+        ask=await factories.subscription(
+            await attached(structure), structure, SpaceCode.WORKS_INVOICES, status=SpaceSubscriptionStatus.PENDING
+        ),
+        old=await factories.attachment(await factories.person(), structure, status=AttachmentStatus.PENDING),
+        lost=await forsaken(people["secondary"]),
+        alone=await forsaken(),
+        offer=await SeatOffer.create(
+            structure=structure,
+            holder=people["principal"],
+            successor=people["simple"],
+            offered_at=factories.LONG_AGO,
+            expires_at=datetime(2028, 1, 1, tzinfo=UTC),
+        ),
+        pat=pat,
+        sly=await factories.person(state=AccountState.SUSPENDED),
+        fay=await factories.person(login_email="fay@people.example"),
+        activity=await factories.activity(structure, await factories.integration(), requires_acknowledgement=True),
+    )
+
+
+ADDRESS = '{line1: "1 rue des Essais", postcode: "75001", city: "Paris", country: "FR"}'
+PASSWORD = 'password: "Nouveau-Depart-2027!", secretQuestion: "Why so?", secretAnswer: "because"'
+Answers = tuple[str, str, str, str, str, str]  # one for each of VIEWERS
+EVERYBODY: Answers = ("ok",) * 6
+BAD_LINK: Answers = ("INVALID_TOKEN",) * 6
+SIGNED_IN: Answers = ("UNAUTHENTICATED", "ok", "ok", "ok", "ok", "ok")
+MANAGERS: Answers = ("UNAUTHENTICATED", "FORBIDDEN", "FORBIDDEN", "ok", "ok", "FORBIDDEN")
+MANAGERS_OF_SEEN: Answers = ("UNAUTHENTICATED", "NOT_FOUND", "NOT_FOUND", "ok", "ok", "FORBIDDEN")
+SUPPORT: Answers = ("UNAUTHENTICATED", "FORBIDDEN", "FORBIDDEN", "FORBIDDEN", "FORBIDDEN", "ok")
+Row = tuple[Callable[[World], str], Answers]
+
+
+def bulk(name: str, which: Callable[[World], Attachment | SpaceSubscription], more: str = "") -> Callable[[World], str]:
+    """A bulk mutation on one attachment."""
+    return lambda w: f'{name}(ids: ["{w.id(which(w))}"]{more}) {{ results {{ errors {{ code }} }} errors {{ code }} }}'
+
+
+def act(text: str) -> Callable[[World], str]:
+    """A mutation whose payload has errors of its own; `<name>` stands for the id of a thing of the world."""
+
+    def fill(world: World) -> str:
+        filled = text
+        for name in (
+            "structure",
+            "vacant",
+            "service",
+            "tim",
+            "dan",
+            "rex",
+            "pat",
+            "sly",
+            "fay",
+            "old",
+            "lost",
+            "activity",
+        ):
+            filled = filled.replace(f"<{name}>", world.id(getattr(world, name)))
+        filled = filled.replace("<identifier>", world.structure.identifier)
+        return filled.replace("<tim user>", ids.encode("User", world.tim.user_id)) + " { errors { code } }"
+
+    return fill
+
+
+MUTATIONS: dict[str, Row] = {
+    "signUp": (
+        act('signUp(input: {loginEmail: "new@people.example", firstName: "N", lastName: "W", acceptTerms: true})'),
+        EVERYBODY,
+    ),
+    "resendActivation": (act('resendActivation(loginEmail: "new@people.example")'), EVERYBODY),
+    "resendActivationFor": (
+        act('resendActivationFor(userId: "<pat>")'),
+        ("UNAUTHENTICATED", "NOT_FOUND", "FORBIDDEN", "ok", "ok", "ok"),
+    ),
+    "activateAccount": (act(f'activateAccount(input: {{token: "x", {PASSWORD}}})'), BAD_LINK),
+    "signIn": (
+        act('signIn(input: {loginEmail: "new@people.example", password: "x"})'),
+        ("WRONG_CREDENTIALS",) * 6,
+    ),
+    "signOut": (act("signOut"), EVERYBODY),
+    "revokeSessions": (act("revokeSessions"), SIGNED_IN),
+    "requestPasswordReset": (act('requestPasswordReset(loginEmail: "fay@people.example")'), EVERYBODY),
+    "resetPassword": (
+        act('resetPassword(input: {token: "x", secretAnswer: "demo", password: "Nouveau-Depart-2027!"})'),
+        BAD_LINK,
+    ),
+    "updateAccount": (act('updateAccount(input: {phone: "0123456789"})'), SIGNED_IN),
+    "confirmContactEmail": (act('confirmContactEmail(token: "x")'), BAD_LINK),
+    "deactivateAccount": (
+        act("deactivateAccount(input: {confirm: true})"),
+        ("UNAUTHENTICATED", "ok", "ok", "ok", "SUCCESSOR_REQUIRED", "ok"),
+    ),
+    "requestReactivation": (act('requestReactivation(loginEmail: "fay@people.example")'), EVERYBODY),
+    "reactivateAccount": (act(f'reactivateAccount(input: {{token: "x", {PASSWORD}}})'), BAD_LINK),
+    "requestAttachments": (
+        lambda w: (
+            f'requestAttachments(input: {{requests: [{{structureId: "{w.id(w.vacant)}", validFrom: "2027-04-01"}}]}})'
+            " { results { errors { code } } errors { code } }"
+        ),
+        SIGNED_IN,
+    ),
+    "validateAttachments": (
+        lambda w: (
+            f'validateAttachments(input: {{validations: [{{id: "{w.id(w.rex)}"}}]}})'
+            " { results { errors { code } } errors { code } }"
+        ),
+        MANAGERS_OF_SEEN,
+    ),
+    "refuseAttachments": (bulk("refuseAttachments", lambda w: w.rex, ', reason: "unknown"'), MANAGERS_OF_SEEN),
+    "withdrawAttachments": (
+        bulk("withdrawAttachments", lambda w: w.rex),
+        ("UNAUTHENTICATED", "NOT_FOUND", "NOT_FOUND", "FORBIDDEN", "FORBIDDEN", "FORBIDDEN"),
+    ),
+    "deactivateAttachments": (bulk("deactivateAttachments", lambda w: w.tim), MANAGERS_OF_SEEN),
+    "reactivateAttachments": (bulk("reactivateAttachments", lambda w: w.dan), MANAGERS_OF_SEEN),
+    "removeAttachments": (bulk("removeAttachments", lambda w: w.tim), MANAGERS_OF_SEEN),
+    "attachUser": (
+        act(
+            'attachUser(input: {structureId: "<structure>", loginEmail: "fay@people.example", validFrom: "2027-04-01"})'
+        ),
+        MANAGERS,
+    ),
+    "updateAttachment": (act('updateAttachment(input: {id: "<tim>", validUntil: "2027-12-31"})'), MANAGERS_OF_SEEN),
+    "changeAttachmentRole": (
+        act('changeAttachmentRole(id: "<tim>", role: SECONDARY_MANAGER)'),
+        ("UNAUTHENTICATED", "NOT_FOUND", "NOT_FOUND", "FORBIDDEN", "ok", "FORBIDDEN"),
+    ),
+    "transferPrincipalManager": (
+        act('transferPrincipalManager(structureId: "<structure>", successorId: "<tim user>")'),
+        ("UNAUTHENTICATED", "FORBIDDEN", "FORBIDDEN", "FORBIDDEN", "ok", "FORBIDDEN"),
+    ),
+    "escalateAttachment": (
+        act('escalateAttachment(id: "<old>")'),
+        ("UNAUTHENTICATED", "NOT_FOUND", "NOT_FOUND", "ok", "ok", "FORBIDDEN"),
+    ),
+    "claimPrincipalManager": (
+        act('claimPrincipalManager(structureId: "<lost>")'),
+        ("UNAUTHENTICATED", "FORBIDDEN", "FORBIDDEN", "ok", "FORBIDDEN", "FORBIDDEN"),
+    ),
+    "offerPrincipalManager": (
+        act('offerPrincipalManager(structureId: "<structure>", successorId: "<tim user>")'),
+        ("UNAUTHENTICATED", "FORBIDDEN", "FORBIDDEN", "FORBIDDEN", "ALREADY_EXISTS", "FORBIDDEN"),
+    ),
+    "acceptPrincipalManagerOffer": (
+        lambda w: f'acceptPrincipalManagerOffer(id: "{w.offer_id}") {{ errors {{ code }} }}',
+        ("UNAUTHENTICATED", "NOT_FOUND", "ok", "FORBIDDEN", "FORBIDDEN", "FORBIDDEN"),
+    ),
+    "declinePrincipalManagerOffer": (
+        lambda w: f'declinePrincipalManagerOffer(id: "{w.offer_id}") {{ errors {{ code }} }}',
+        ("UNAUTHENTICATED", "NOT_FOUND", "ok", "FORBIDDEN", "FORBIDDEN", "FORBIDDEN"),
+    ),
+    "withdrawPrincipalManagerOffer": (
+        lambda w: f'withdrawPrincipalManagerOffer(id: "{w.offer_id}") {{ errors {{ code }} }}',
+        ("UNAUTHENTICATED", "NOT_FOUND", "FORBIDDEN", "FORBIDDEN", "ok", "FORBIDDEN"),
+    ),
+    "createStructure": (
+        act(
+            f'createStructure(input: {{identifierType: OTHER, identifier: "N1", name: "N", postalAddress: {ADDRESS}}})'
+        ),
+        SIGNED_IN,
+    ),
+    "updateStructure": (act('updateStructure(input: {id: "<structure>", phone: "0123456789"})'), MANAGERS),
+    "saveService": (act('saveService(input: {structureId: "<structure>", code: "S2", name: "Second"})'), MANAGERS),
+    "requestSpaceSubscriptions": (
+        lambda w: (
+            f'requestSpaceSubscriptions(input: {{requests: [{{structureId: "{w.id(w.structure)}", space: WORKS_INVOICES,'
+            ' effectiveFrom: "2027-04-01"}]}) { results { errors { code } } errors { code } }'
+        ),
+        ("UNAUTHENTICATED", "FORBIDDEN", "ok", "ok", "ok", "FORBIDDEN"),
+    ),
+    "grantSpaceSubscriptions": (
+        lambda w: (
+            f'grantSpaceSubscriptions(input: {{structureId: "{w.id(w.structure)}", space: WORKS_INVOICES, userIds:'
+            f' ["{ids.encode("User", w.tim.user_id)}"], effectiveFrom: "2027-04-01"}})'
+            " { results { errors { code } } errors { code } }"
+        ),
+        MANAGERS,
+    ),
+    "validateSpaceSubscriptions": (bulk("validateSpaceSubscriptions", lambda w: w.ask), MANAGERS_OF_SEEN),
+    "refuseSpaceSubscriptions": (
+        bulk("refuseSpaceSubscriptions", lambda w: w.ask, ', reason: "not needed"'),
+        MANAGERS_OF_SEEN,
+    ),
+    "removeSpaceSubscriptions": (bulk("removeSpaceSubscriptions", lambda w: w.wes), MANAGERS_OF_SEEN),
+    "openSpaces": (act('openSpaces(structureId: "<structure>", spaces: [COMMITMENTS])'), MANAGERS),
+    "closeSpaces": (act('closeSpaces(structureId: "<structure>", spaces: [COMMITMENTS])'), MANAGERS),
+    "recordActivities": (
+        act(
+            'recordActivities(input: [{key: "1", structureIdentifier: {type: OTHER, value: "<identifier>"},'
+            ' kind: EVENT, title: "T", occurredAt: "2027-03-01T12:00:00Z"}])'
+        ),
+        ("UNAUTHENTICATED", "FORBIDDEN", "FORBIDDEN", "FORBIDDEN", "FORBIDDEN", "FORBIDDEN"),
+    ),
+    "acknowledgeActivities": (
+        act('acknowledgeActivities(ids: ["<activity>"])'),
+        ("UNAUTHENTICATED", "NOT_FOUND", "ok", "ok", "ok", "NOT_FOUND"),
+    ),
+    "reopenAccount": (act('reopenAccount(userId: "<sly>", reason: "by mistake")'), SUPPORT),
+    "suspendAccount": (act('suspendAccount(userId: "<fay>", reason: "abuse")'), SUPPORT),
+    "appointPrincipalManager": (
+        act('appointPrincipalManager(structureId: "<vacant>", userId: "<fay>", reason: "none left")'),
+        SUPPORT,
+    ),
+    "registerPublicStructure": (
+        act(
+            'registerPublicStructure(input: {identifierType: OTHER, identifier: "P1", name: "P",'
+            f' postalAddress: {ADDRESS}, principalManagerId: "<fay>"}})'
+        ),
+        SUPPORT,
+    ),
+}
+SEEN: Answers = ("UNAUTHENTICATED", "null", "null", "ok", "ok", "ok")
+QUERIES: dict[str, Row] = {
+    "me": (lambda w: "me { id }", ("null", "ok", "ok", "ok", "ok", "ok")),
+    "node": (lambda w: f'node(id: "{w.id(w.tim)}") {{ id }}', SEEN),
+    "nodes": (lambda w: f'nodes(ids: ["{w.id(w.tim)}"]) {{ id }}', SEEN),
+    "vacancies": (lambda w: "vacancies { totalCount }", SUPPORT),
+    "users": (lambda w: 'users(search: "person") { edges { node { id } } }', SUPPORT),
+    "undecidedAttachments": (lambda w: "undecidedAttachments { edges { node { id } } }", SUPPORT),
+    "structures": (lambda w: 'structures(search: {name: "structure"}) { edges { node { id } } }', SIGNED_IN),
+    "structure": (
+        lambda w: f'structure(identifier: {{type: OTHER, value: "{w.structure.identifier}"}}) {{ id }}',
+        SIGNED_IN,
+    ),
+    "spaces": (lambda w: "spaces { code }", SIGNED_IN),
+}
+# Fields that some of those who reach the type don't see. Each is asked of the world's structure, or of a person there.
+FIELDS: dict[str, Row] = {
+    "Query.node of an Activity": (
+        lambda w: f'node(id: "{w.id(w.activity)}") {{ id }}',
+        ("UNAUTHENTICATED", "null", "ok", "ok", "ok", "null"),
+    ),
+    "Structure.attachments": (
+        lambda w: f'node(id: "{w.id(w.structure)}") {{ ... on Structure {{ attachments {{ totalCount }} }} }}',
+        SEEN,
+    ),
+    "Structure.history": (
+        lambda w: f'node(id: "{w.id(w.structure)}") {{ ... on Structure {{ history {{ totalCount }} }} }}',
+        SEEN,
+    ),
+    "Structure.usersExportUrl": (
+        lambda w: f'node(id: "{w.id(w.structure)}") {{ ... on Structure {{ usersExportUrl }} }}',
+        SEEN,
+    ),
+    "Structure.successorCandidates": (
+        lambda w: f'node(id: "{w.id(w.structure)}") {{ ... on Structure {{ successorCandidates {{ totalCount }} }} }}',
+        ("UNAUTHENTICATED", "null", "null", "null", "ok", "ok"),
+    ),
+    "Structure.vacancy": (
+        lambda w: f'node(id: "{w.id(w.lost)}") {{ ... on Structure {{ vacancy {{ reason }} }} }}',
+        ("UNAUTHENTICATED", "null", "null", "ok", "null", "ok"),
+    ),
+    "Structure.principalManagerOffer": (
+        lambda w: f'node(id: "{w.id(w.structure)}") {{ ... on Structure {{ principalManagerOffer {{ id }} }} }}',
+        SEEN,
+    ),
+    "User.contactEmail": (
+        lambda w: f'node(id: "{ids.encode("User", w.viewers["principal"].id)}") {{ ... on User {{ contactEmail }} }}',  # type: ignore[union-attr]
+        ("UNAUTHENTICATED", "null", "ok", "ok", "ok", "ok"),
+    ),
+    "User.postalAddress": (
+        lambda w: (
+            f'node(id: "{ids.encode("User", w.viewers["principal"].id)}") {{ ... on User {{ postalAddress {{ city }} }} }}'
+        ),  # type: ignore[union-attr]
+        ("UNAUTHENTICATED", "null", "null", "ok", "ok", "ok"),
+    ),
+}
+# Fields that everybody who reaches the type sees: what they tell isn't more than the row that leads to them.
+SAME_FOR_ALL = {
+    "Account": "id user loginEmail contactEmail pendingContactEmail firstName lastName phone postalAddress language timeZone"
+    " receiveActivityNotifications secretQuestion state reactivableUntil attachments attachmentsToReview history sessions"
+    " deactivationPreview spaceSubscriptions spaceSubscriptionsToReview access activities principalManagerOffers",
+    "User": "id firstName lastName displayName state",
+    "Structure": "id identifierType identifier name kind status postalAddress email phone serviceCodeRequired"
+    " engagementNumberRequired principalManager services openSpaces viewerAttachment",
+    "Attachment": "id user structure onBehalfOf role status inEffect validFrom validUntil services comment refusalReason"
+    " requestedAt decidedAt decidedBy deciders viewerActs",
+    "SpaceSubscription": "id user structure space services mode status inEffect effectiveFrom comment refusalReason"
+    " requestedAt decidedAt decidedBy deciders viewerActs",
+    "Access": "allowed reason explanation changesOn",
+    "Deciders": "roles count escalableOn escalatedAt",
+    "Vacancy": "structure reason since claimableFrom claimant viewerMayClaim",
+    "PrincipalManagerOffer": "id structure holder successor status offeredAt expiresAt endedAt",
+    "Event": "id type occurredAt actor subject structure summary",
+    "Activity": "id kind structure service space title url occurredAt requiresAcknowledgement acknowledgedAt",
+    "Service": "id code name active validFrom validUntil engagementNumberRequired",
+    "Session": "id current createdAt lastSeenAt userAgent",
+    "Space": "code label description",
+    "PostalAddress": "line1 line2 line3 postcode city country",
+    "DeactivationPreview": "canDeactivate successionsNeeded pendingRequestsLost reactivationDays",
+    "SuccessionNeeded": "structure candidates",
+    "PageInfo": "hasNextPage hasPreviousPage startCursor endCursor",
+    "UserError": "code message path",
+}
