@@ -15,7 +15,21 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from strawberry.http import GraphQLHTTPResponse
 from strawberry.types import ExecutionResult
 
-from graph import acts, exports, graphiql, health, keys, layouts, mails, pages, starting, workers
+from graph import (
+    acts,
+    downloads,
+    exports,
+    graphiql,
+    health,
+    keys,
+    layouts,
+    mails,
+    pages,
+    scanners,
+    starting,
+    storage,
+    workers,
+)
 from graph.authentication import Authentication
 from graph.bodies import Bodies
 from graph.endpoint import Endpoint
@@ -27,6 +41,7 @@ from graph.traffic import Traffic
 from mailer.seals import Sealer
 from models import database
 from models.accounts import Language
+from models.documents import Quota
 from models.errors import DatabaseAway
 from resolvers import scope as scopes
 from resolvers.scope import Office
@@ -41,7 +56,7 @@ def office_of(
     """What all operations of this process share.
 
     Raises:
-        SettingsRefused: when no application key can be kept.
+        SettingsRefused: when no application key can be kept, or the folder of documents can't be made.
     """
     key = keys.application_key(settings)
     return Office(
@@ -51,6 +66,9 @@ def office_of(
         time_zone=settings.zone,
         session_idle=settings.session_idle,
         wake=bell.ring if bell else lambda: None,
+        store=storage.store_of(settings.storage),
+        quota=Quota(settings.documents_most_files, settings.documents_most_bytes),
+        scanner=scanners.scanner_of(settings.clamd_url),
     )
 
 
@@ -178,6 +196,7 @@ def routes(settings: Settings, running: Running, metrics: Metrics, on_loopback: 
         Route("/graphql", endpoint=graphql),
         WebSocketRoute("/graphql", endpoint=graphql),
         *exports.routes(entrance),
+        *downloads.routes(entrance),
         *pages.routes(acts.factory(entrance), explain, trusted=trusted, sign_in_url=sign_in_url),
         *pages.home_routes(sdl=sdl(), graphiql=settings.graphiql, mails=shows_mails),
         *layouts.routes(),

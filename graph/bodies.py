@@ -5,7 +5,7 @@ import asyncio
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from graph import answers
+from graph import answers, uploads
 
 MEBIBYTE = 1024 * 1024
 # What is left of a refused body isn't read: the connection can't serve another request.
@@ -13,12 +13,16 @@ CLOSING = {"connection": "close"}
 
 
 class Bodies:
-    """Wraps an ASGI application so that it never receives more than `most` bytes, nor waits over `seconds` for them."""
+    """Wraps an ASGI application so that it never receives more than `most` bytes, nor waits over `seconds` for them.
 
-    def __init__(self, app: ASGIApp, most: int = MEBIBYTE, seconds: float = 10.0) -> None:
+    A form with files is given `form_seconds`, and counted by whoever reads it: which file is too large matters there.
+    """
+
+    def __init__(self, app: ASGIApp, most: int = MEBIBYTE, seconds: float = 10.0, form_seconds: float = 120.0) -> None:
         self.app = app
         self.most = most
         self.seconds = seconds
+        self.form_seconds = form_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve the request, or answer 413, 408 or 415 with a GraphQL error.
@@ -31,15 +35,17 @@ class Bodies:
             return
         headers = Headers(scope=scope)
         watch = _Watch(send)
+        form = uploads.is_multipart(headers.get("content-type", ""))
+        most, seconds = (None, self.form_seconds) if form else (self.most, self.seconds)
         try:
-            self._check_headers(headers)
-            await self.app(scope, _Counted(receive, self.most, self.seconds), watch)
+            self._check_headers(headers, most)
+            await self.app(scope, _Counted(receive, most, seconds), watch)
         except answers.RequestRefused as refused:
             if watch.has_begun:
                 raise
             await answers.refuse(refused, headers.get("accept", ""))(scope, receive, send)
 
-    def _check_headers(self, headers: Headers) -> None:
+    def _check_headers(self, headers: Headers, most: int | None) -> None:
         if headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
             message = "Encoded request bodies are not taken; send the body as it is."
             raise answers.RequestRefused(
@@ -47,14 +53,14 @@ class Bodies:
             )
         length = headers.get("content-length", "")
         # Nobody needs more digits than these, and int() refuses over 4,300 of them.
-        if length.isdecimal() and (len(length) > 20 or int(length) > self.most):
-            raise too_large(self.most)
+        if most is not None and length.isdecimal() and (len(length) > 20 or int(length) > most):
+            raise too_large(most)
 
 
 class _Counted:
     """A `receive` that counts the bytes of the body and stops at the limit or at the deadline."""
 
-    def __init__(self, receive: Receive, most: int, seconds: float) -> None:
+    def __init__(self, receive: Receive, most: int | None, seconds: float) -> None:
         self.receive = receive
         self.most = most
         self.seconds = seconds
@@ -74,7 +80,7 @@ class _Counted:
             text = f"The request body didn't arrive within {self.seconds:g} seconds."
             raise answers.RequestRefused(408, "REQUEST_TIMEOUT", text, CLOSING) from None
         self.received += len(message.get("body", b""))
-        if self.received > self.most:
+        if self.most is not None and self.received > self.most:
             raise too_large(self.most)
         self.is_complete = not message.get("more_body", False)
         return message

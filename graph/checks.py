@@ -1,17 +1,19 @@
 """`rattache check`: whether this installation could serve, one line for each thing it needs."""
 
 import asyncio
-import os
+import io
+import secrets
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 
 import typer
 
 from graph import keys, settings
+from graph import storage as stores
 from graph.settings import Settings, SettingsRefused
 from mailer.transport import TransportFailure, open_transport
 from models import database
 from models.errors import DatabaseAway
+from resolvers import storage
 
 
 class Failed(Exception):
@@ -47,7 +49,7 @@ async def _all_pass(chosen: Settings) -> bool:
 async def _passes(name: str, look: Callable[[Settings], Awaitable[str]], chosen: Settings) -> bool:
     try:
         typer.echo(f"{name:14} ok      {await look(chosen)}")
-    except (Failed, DatabaseAway, TransportFailure, OSError) as failure:
+    except (Failed, SettingsRefused, DatabaseAway, TransportFailure, OSError) as failure:
         typer.echo(f"{name:14} FAILED  {str(failure) or type(failure).__name__}")
         return False
     return True
@@ -73,11 +75,7 @@ async def _mail(chosen: Settings) -> str:
 
 
 async def _storage(chosen: Settings) -> str:
-    await asyncio.to_thread(_make_writable, chosen.storage)
-    return str(chosen.storage)
-
-
-def _make_writable(folder: Path) -> None:
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise Failed(f"{folder} can't be written")
+    store, key = stores.store_of(chosen.storage), f"check-{secrets.token_hex(8)}"
+    await storage.put(store, key, io.BytesIO(b"check"))
+    await storage.delete(store, key)
+    return chosen.storage

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any, Protocol, TypeVar
 from uuid import uuid4
 
-from cross_web import AsyncHTTPRequestAdapter, HTTPException
+from cross_web import AsyncHTTPRequestAdapter, HTTPException, StarletteRequestAdapter
 from graphql import GraphQLError, OperationType
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -18,7 +18,7 @@ from strawberry.schema import BaseSchema
 from strawberry.types import ExecutionResult
 from strawberry.types.execution import PreExecutionError
 
-from graph import answers, costs, masking, requests
+from graph import answers, costs, masking, requests, uploads
 from graph.documents import Documents
 from graph.operations import Opening, OperationSteps
 
@@ -73,6 +73,10 @@ class Endpoint(GraphQL[Any, None]):
             response = await self._answered(request)
         except ClientDisconnect:
             return  # nobody is left to read an answer
+        finally:
+            uploads.close(request)
+        if getattr(request.state, "is_unread", False):
+            response.headers["connection"] = "close"
         await response(scope, receive, send)
 
     async def _answered(self, request: Request) -> Response:
@@ -138,6 +142,9 @@ class Endpoint(GraphQL[Any, None]):
         """
         if request.method == "GET":
             return requests.from_query({name: str(value) for name, value in request.query_params.items()})
+        if uploads.is_multipart(request.content_type or ""):
+            assert isinstance(request, StarletteRequestAdapter)
+            return await uploads.received(request._request)
         return requests.from_body(request.content_type or "", await request.get_body())
 
     def encode_json(self, data: object) -> bytes:

@@ -8,7 +8,7 @@ from datetime import timedelta
 import structlog
 
 from models.errors import DatabaseAway
-from resolvers import endings, offers, reminders, vacancies
+from resolvers import endings, offers, reminders, scans, sweeps, vacancies
 from resolvers.scope import Office, Scope
 
 # What a job does falls on a day, not on a minute: it looks often because looking is cheap, and days begin at midnight.
@@ -38,6 +38,9 @@ JOBS: Mapping[str, Job] = {
     "attachment-endings": Job(endings.announce_ends),
     "absent-holders": Job(vacancies.tell_absent_holders),
     "expired-offers": Job(offers.tell_expired_offers),
+    scans.JOB: Job(scans.scan, timedelta(seconds=5)),
+    sweeps.ROW_JOB: Job(sweeps.sweep_rows),
+    sweeps.OBJECT_JOB: Job(sweeps.sweep_objects, timedelta(days=1)),
 }
 
 

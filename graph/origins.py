@@ -49,7 +49,7 @@ def may_use_cookie(connection: HTTPConnection, trusted: Trusted) -> bool:
     always by an `Origin` that is trusted. Without `Origin` (not a browser, or the same origin's GET) the browser's
     own `Sec-Fetch-Site` decides.
     """
-    if connection.scope["type"] == "http" and not (_is_json(connection) or _asks_preflight(connection)):
+    if connection.scope["type"] == "http" and not (_is_json(connection) or asks_preflight(connection)):
         return False
     origin = connection.headers.get("origin")
     if origin is not None:
@@ -61,5 +61,6 @@ def _is_json(connection: HTTPConnection) -> bool:
     return requests.is_json(connection.headers.get("content-type", ""))
 
 
-def _asks_preflight(connection: HTTPConnection) -> bool:
+def asks_preflight(connection: HTTPConnection) -> bool:
+    """Does the request name a header for which a browser asks leave before it crosses origins?"""
     return any(connection.headers.get(name, "").strip() for name in PREFLIGHT_HEADERS)

@@ -44,11 +44,20 @@ def from_body(content_type: str, body: bytes) -> GraphQLRequestData:
         answers.RequestRefused: 415 unless it is JSON; 400 when the JSON or a parameter isn't of its shape.
     """
     if not is_json(content_type):
-        message = "Send the request as application/json in UTF-8."
+        message = "Send the request as application/json in UTF-8, with files as multipart/form-data."
         raise answers.RequestRefused(415, "UNSUPPORTED_MEDIA_TYPE", message, {"accept": answers.JSON})
-    parameters = decode(body, "request body")
+    return from_json(body, "request body")
+
+
+def from_json(text: bytes, what: str) -> GraphQLRequestData:
+    """The GraphQL request that a JSON text holds.
+
+    Raises:
+        answers.RequestRefused: 400, when the JSON or a parameter isn't of its shape.
+    """
+    parameters = decode(text, what)
     if not isinstance(parameters, dict):
-        raise _bad("The request body must be one JSON object.")
+        raise _bad(f"The {what} must be one JSON object.")
     return _checked(parameters)
 
 

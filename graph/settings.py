@@ -55,6 +55,9 @@ class Settings(BaseSettings):
     secret_key: SecretStr | None = None
     data_dir: Path = Path("rattache-data")
     storage_url: str = ""
+    clamd_url: str | None = None
+    documents_most_files: int = 100
+    documents_most_bytes: int = 100 * 1024 * 1024
     time_zone: str = "Europe/Paris"
     log_format: Literal["console", "json"] = "console"
     session_idle: Span = timedelta(hours=12)
@@ -121,8 +124,23 @@ class Settings(BaseSettings):
     @field_validator("storage_url")
     @classmethod
     def _storage(cls, value: str) -> str:
-        if value and not value.startswith("file:///"):
-            raise ValueError("must read file:///PATH")
+        s3 = value.startswith("s3://") and urlsplit(value).hostname
+        if value and not value.startswith("file:///") and not s3:
+            raise ValueError("must read file:///PATH or s3://BUCKET/PREFIX")
+        return value
+
+    @field_validator("clamd_url")
+    @classmethod
+    def _clamd(cls, value: str | None) -> str | None:
+        if value and not (value.startswith("unix:///") or (value.startswith("tcp://") and urlsplit(value).hostname)):
+            raise ValueError("must read tcp://host:port or unix:///PATH")
+        return value
+
+    @field_validator("documents_most_files", "documents_most_bytes")
+    @classmethod
+    def _room(cls, value: int) -> int:
+        if value < 0:
+            raise ValueError("must be 0 or more")
         return value
 
     @field_validator("time_zone")
@@ -158,9 +176,9 @@ class Settings(BaseSettings):
         return self.database_url or f"sqlite://{self.data_dir / 'rattache.db'}"
 
     @property
-    def storage(self) -> Path:
-        """The folder of uploaded documents."""
-        return Path(urlsplit(self.storage_url).path) if self.storage_url else self.data_dir / "documents"
+    def storage(self) -> str:
+        """The address of the store of documents: a folder in the data folder unless one is set."""
+        return self.storage_url or (self.data_dir.absolute() / "documents").as_uri()
 
     @property
     def mails(self) -> Path:

@@ -92,6 +92,14 @@ class AccountSuspended(Message):
     at: datetime
 
 
+@dataclass(frozen=True, kw_only=True)
+class DocumentRefused(Message):
+    """To the owner of a document in which the virus scanner found something."""
+
+    designation: str
+    filename: str
+
+
 # ------------------------------------------------------------------ attachments
 @dataclass(frozen=True, kw_only=True)
 class AttachmentRequested(Message):
@@ -355,43 +363,9 @@ class StructureEnded(Message):
     by: str
 
 
-_EVERY: tuple[type[Message], ...] = (
-    AccountActivation,
-    AddressAlreadyKnown,
-    PasswordReset,
-    PasswordChanged,
-    ContactEmailConfirmation,
-    ContactEmailChanged,
-    AccountDeactivated,
-    ReactivationLink,
-    AccountReactivated,
-    AccountReopened,
-    AccountSuspended,
-    AttachmentRequested,
-    AttachmentValidated,
-    AttachmentRefused,
-    AttachmentDeactivated,
-    AttachmentReactivated,
-    AttachmentRemoved,
-    AttachedByManager,
-    AttachmentUpdated,
-    RoleChanged,
-    PrincipalManagerTransferred,
-    PrincipalManagerAppointed,
-    RequestReminder,
-    AttachmentEscalated,
-    AttachmentEnding,
-    SeatClaimable,
-    HolderAbsent,
-    PrincipalManagerClaimed,
-    SeatOffered,
-    SeatOfferDeclined,
-    SeatOfferExpired,
-    SpaceSubscriptionRequested,
-    SpaceSubscriptionValidated,
-    SpaceSubscriptionRefused,
-    SpaceSubscriptionRemoved,
-    StructureRegistered,
-    StructureEnded,
-)
-MESSAGES: dict[str, type[Message]] = {name_of(message): message for message in _EVERY}
+# Every class above by the name it is stored under.
+MESSAGES: dict[str, type[Message]] = {
+    name_of(kind): kind
+    for kind in tuple(vars().values())
+    if isinstance(kind, type) and issubclass(kind, Message) and kind.__module__ == __name__
+}

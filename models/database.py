@@ -35,6 +35,7 @@ TABLES = (
     "models.offers",
     "models.keys",
     "models.activities",
+    "models.documents",
     "models.events",
     "models.outbox",
 )

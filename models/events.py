@@ -322,6 +322,27 @@ class ActivityAcknowledged(Fact):
     """The person acknowledged having read an activity that asks for it."""
 
 
+# ------------------------------------------------------------------ on a document
+class DocumentAdded(Fact):
+    """The person keeps a file; what they and nobody else see of it stands in `after`."""
+
+
+class DocumentUpdated(Fact):
+    """The person changed a document's designation or type."""
+
+
+class DocumentRemoved(Fact):
+    """The person removed a document."""
+
+
+class DocumentCleared(Fact):
+    """The virus scanner found a document clean."""
+
+
+class DocumentRefused(Fact):
+    """The virus scanner found something in a document, whose content was deleted."""
+
+
 # ------------------------------------------------------------------ on an API key
 class ApiKeyCreated(Fact):
     """An operator made an API key; `after` holds its name."""

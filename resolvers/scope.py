@@ -15,9 +15,11 @@ from models import accounts, attachments, database, events
 from models.accounts import Account, Language
 from models.actors import Actor, Integration
 from models.attachments import Role
+from models.documents import Quota
 from models.errors import Forbidden, Unauthenticated
 from models.events import Fact
 from resolvers.signatures import Signer
+from resolvers.storage import Nowhere, Scanner, Store
 
 
 class Record(Protocol):
@@ -37,7 +39,7 @@ def _random_token() -> str:
 
 @dataclass(frozen=True)
 class Office:
-    """What every operation of a process shares: clock, randomness, seal, signature, whom to wake after a commit."""
+    """What every operation of a process shares: clock, randomness, seal, signature, documents' store, whom to wake."""
 
     sealer: Sealer
     signer: Signer = field(default_factory=Signer.unshared)
@@ -46,6 +48,9 @@ class Office:
     time_zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("Europe/Paris"))
     session_idle: timedelta = timedelta(hours=12)
     wake: Callable[[], None] = lambda: None
+    store: Store = field(default_factory=Nowhere)
+    quota: Quota = field(default_factory=Quota)
+    scanner: Scanner | None = None
 
 
 @dataclass

@@ -14,6 +14,7 @@ from schema.accounts import AccountMutation, AccountQuery
 from schema.activities import ActivityMutation
 from schema.attachments import AttachmentMutation
 from schema.deactivations import DeactivationMutation
+from schema.documents import DocumentMutation, DocumentQuery
 from schema.escalations import EscalationMutation, EscalationQuery
 from schema.lookups import LookupQuery
 from schema.offers import OfferMutation
@@ -21,9 +22,12 @@ from schema.services import ServiceMutation
 from schema.sessions import SessionMutation
 from schema.structures import StructureMutation, StructureQuery
 from schema.subscriptions import SpaceSubscriptionMutation
+from schema.uploads import SCALARS
 from schema.vacancies import VacancyQuery
 
-Query: Any = merge_types("Query", (LookupQuery, AccountQuery, StructureQuery, EscalationQuery, VacancyQuery))
+Query: Any = merge_types(
+    "Query", (LookupQuery, AccountQuery, StructureQuery, DocumentQuery, EscalationQuery, VacancyQuery)
+)
 Mutation: Any = merge_types(
     "Mutation",
     (
@@ -36,6 +40,7 @@ Mutation: Any = merge_types(
         StructureMutation,
         OfferMutation,
         ServiceMutation,
+        DocumentMutation,
         ActivityMutation,
     ),
 )
@@ -48,7 +53,7 @@ class Schema(strawberry.Schema):
         """Nothing: whoever answers the request logs what went wrong, once."""
 
 
-schema = Schema(query=Query, mutation=Mutation, config=StrawberryConfig(auto_camel_case=True))
+schema = Schema(query=Query, mutation=Mutation, config=StrawberryConfig(scalar_map=SCALARS))
 arguments.complete(schema._schema)
 
 

@@ -11,6 +11,7 @@ from resolvers import (
     access,
     accounts,
     activities,
+    documents,
     events,
     offers,
     profiles,
@@ -26,6 +27,8 @@ from schema.attachments import Attachment, AttachmentFilter, filter_of
 from schema.connections import After, Before, Connection, First, Last, connection_of, page_of
 from schema.context import Info
 from schema.deactivations import DeactivationPreview, previewed
+from schema.documents import Document, DocumentFilter
+from schema.documents import filter_of as documents_by
 from schema.errors import ERRORS, UserError, mutation
 from schema.events import Event
 from schema.fields import column, made_from
@@ -83,6 +86,21 @@ class Account(Node):
         page = page_of(first, after, last, before)
         return connection_of(
             await info.context.load(queues.of_users, self.id, page, filter_of(filter), selection_of(info))
+        )
+
+    @made_from("id", description="The documents that the person keeps, newest first.")
+    async def documents(
+        self: Any,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        filter: DocumentFilter | None = None,
+    ) -> Connection[Document]:
+        page, narrowed = page_of(first, after, last, before), documents_by(filter)
+        return connection_of(
+            await info.context.load(documents.of_accounts, self.id, page, narrowed, selection_of(info))
         )
 
     @made_from("id", description="Requests that the person may decide now, oldest first.")

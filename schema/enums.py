@@ -11,6 +11,7 @@ from models.accounts import AccountState, Language
 from models.activities import ActivityKind
 from models.attachments import AttachmentStatus, DecisionAct, Role
 from models.codes import ErrorCode
+from models.documents import DocumentState, DocumentType
 from models.identifiers import IdentifierType
 from models.offers import OfferStatus
 from models.spaces import WORDING, SpaceCode
@@ -121,6 +122,22 @@ _described(ActivityKind, "What an activity reports.", {
     "EVENT": "Something that happened.",
     "INVOICE_PROGRESS": "An invoice went a step further.",
     "INVOICE_REJECTED": "An invoice was rejected: whoever it concerns is asked to acknowledge having read it.",
+})  # fmt: skip
+_described(DocumentType, "What a document is.", {
+    "RIB": "Bank details.",
+    "PURCHASE_ORDER": "A purchase order.",
+    "SUPPORTING_DOCUMENT": "A supporting document.",
+    "QUOTE": "A quote.",
+    "VEHICLE_REGISTRATION": "A vehicle's registration certificate.",
+    "MANDATE": "A mandate.",
+    "CERTIFICATE": "A certificate.",
+    "BROCHURE": "A brochure.",
+    "OTHER": "Anything else.",
+})  # fmt: skip
+_described(DocumentState, "Whether a document can be downloaded.", {
+    "AWAITING_SCAN": "Not yet: the virus scanner hasn't looked at it. Where there is no scanner, never the case.",
+    "AVAILABLE": "It can.",
+    "REFUSED": "No more: the virus scanner found something and its content was deleted. It takes no room.",
 })  # fmt: skip
 _described(ErrorCode, "Why an act was refused; stable, for programs. `message` says it to people.", {
     "REQUIRED": "A mandatory value is absent or blank.",

@@ -6,7 +6,18 @@ from typing import Any
 import strawberry
 
 from models.errors import TooMany
-from resolvers import accounts, activities, events, offers, queues, services, structures, subscription_queues, users
+from resolvers import (
+    accounts,
+    activities,
+    documents,
+    events,
+    offers,
+    queues,
+    services,
+    structures,
+    subscription_queues,
+    users,
+)
 from schema import ids
 from schema.context import Batch, Info
 from schema.nodes import Found, Node
@@ -17,6 +28,7 @@ FINDERS: dict[str, Batch] = {
     "Account": accounts.by_ids,
     "Activity": activities.visible,
     "Attachment": queues.visible,
+    "Document": documents.by_ids,
     "Event": events.visible,
     "SpaceSubscription": subscription_queues.visible,
     "PrincipalManagerOffer": offers.visible,

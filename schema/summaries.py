@@ -92,6 +92,11 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     ),
     "ActivityRecorded": ("Activité enregistrée par une intégration.", "Activity recorded by an integration."),
     "ActivityAcknowledged": ("Lecture d'une activité confirmée.", "Activity acknowledged as read."),
+    "DocumentAdded": ("Pièce jointe ajoutée.", "Document added."),
+    "DocumentUpdated": ("Pièce jointe modifiée.", "Document changed."),
+    "DocumentRemoved": ("Pièce jointe supprimée.", "Document removed."),
+    "DocumentCleared": ("Pièce jointe déclarée saine par l'antivirus.", "Document found clean by the virus scanner."),
+    "DocumentRefused": ("Pièce jointe refusée par l'antivirus.", "Document refused by the virus scanner."),
     "ApiKeyCreated": ("Clé d'API créée.", "API key created."),
     "ApiKeyRevoked": ("Clé d'API révoquée.", "API key revoked."),
 }

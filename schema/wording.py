@@ -52,6 +52,32 @@ WORDS: Words = {
         "Une clé en service porte déjà ce nom : révoquez-la, ou choisissez un autre nom.",
         "A key in use has this name already: revoke it, or choose another name.",
     ),
+    "FileTooLarge": ("Ce fichier dépasse {most} Mio.", "This file is larger than {most} MiB."),
+    "FileEmpty": ("Ce fichier est vide.", "This file is empty."),
+    "FileTypeNotAllowed": (
+        "Ce type de fichier n'est pas accepté : voyez la liste des extensions.",
+        "This type of file isn't accepted: see the list of extensions.",
+    ),
+    "FileContentMismatch": (
+        "Le contenu de ce fichier n'est pas celui d'un fichier {extension}.",
+        "The content of this file isn't that of a {extension} file.",
+    ),
+    "QuotaExceeded": (
+        "Il n'y a plus de place pour ce fichier : un compte garde {files} fichiers et {mebibytes} Mio au plus.",
+        "There is no room left for this file: an account keeps at most {files} files and {mebibytes} MiB.",
+    ),
+    "DocumentBeingChecked": (
+        "L'antivirus n'a pas encore examiné cette pièce jointe : réessayez dans un instant.",
+        "The virus scanner hasn't looked at this document yet: try again in a moment.",
+    ),
+    "DocumentRefused": (
+        "L'antivirus a refusé cette pièce jointe : son contenu a été supprimé.",
+        "The virus scanner refused this document: its content was deleted.",
+    ),
+    "StorageAway": (
+        "Les pièces jointes sont indisponibles : réessayez bientôt.",
+        "Documents are away: try again soon.",
+    ),
     "StructureInactive": (
         "Cette structure n'est plus active : on ne peut plus y être rattaché.",
         "This structure has ended: nobody can be attached to it any more.",
@@ -162,6 +188,10 @@ WORDS: Words = {
 }
 
 RULES: Words = {
+    "Invalid.filename": (
+        "Ce nom de fichier n'est pas valable : il est un chemin, ou contient un caractère invisible.",
+        "This file name is not valid: it is a path, or has a character that can't be seen.",
+    ),
     "Invalid.text": (
         "Ce texte contient des caractères invisibles ou de contrôle, qui ne sont pas admis.",
         "This text has invisible or control characters, which are not allowed.",

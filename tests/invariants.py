@@ -38,6 +38,7 @@ TOLD_BY = {
     "contact_email_confirmation": {"ContactEmailChangeRequested"},
     "contact_email_changed": {"ContactEmailConfirmed"},
     "account_deactivated": {"AccountDeactivated"},
+    "document_refused": {"DocumentRefused"},
     "reactivation_link": {"ReactivationRequested"},
     "account_reactivated": {"AccountReactivated", "AccountReopened"},
     "account_reopened": {"AccountReopened"},

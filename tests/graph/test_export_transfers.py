@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from graph import exports
+from graph import transfers
 from models import database
 from models.accounts import Account, AccountState
 from models.attachments import Attachment, Role
@@ -143,7 +143,7 @@ async def test_readers_who_take_nothing_keep_nobody_from_the_database(tmp_path: 
 async def test_a_reader_who_takes_no_piece_for_a_minute_is_left(
     tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(exports, "STALL_SECONDS", 0.05)
+    monkeypatch.setattr(transfers, "STALL_SECONDS", 0.05)
     async with running(settings_of(tmp_path, database_url)) as (app, client):
         url = await search_url(client, await factories.person())
 

@@ -17,7 +17,7 @@ from models.services import Service
 from models.spaces import SpaceCode
 from models.structures import Structure, StructureKind, StructureStatus
 from models.subscriptions import SpaceSubscription, SpaceSubscriptionStatus, SubscriptionMode
-from resolvers import exports
+from resolvers import tickets
 from resolvers.signatures import Signer
 from tests import factories
 from tests.conftest import Clock
@@ -374,7 +374,7 @@ async def test_while_the_database_is_away_an_export_says_when_to_come_back(tmp_p
 def _address(clock: Clock) -> str:
     signer = Signer("k" * 32, "http://127.0.0.1:8000")
     claims = {"account": 1, "language": "FR", "subject": {"kind": "PRIVATE"}}
-    return signer.url("/exports/structures", claims, until=clock.now + exports.LIFETIME)
+    return signer.url("/exports/structures", claims, until=clock.now + tickets.LIFETIME)
 
 
 async def test_an_export_changes_nothing(tmp_path: Path, database_url: str) -> None:

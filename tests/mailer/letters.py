@@ -38,6 +38,7 @@ SAMPLES: tuple[Message, ...] = (
     messages.AccountReactivated(at=NOW),
     messages.AccountReopened(**_LINK, **_LIMIT),
     messages.AccountSuspended(at=NOW),
+    messages.DocumentRefused(designation="RIB de la mairie", filename="rib & mandat.pdf"),
     messages.AttachmentRequested(
         structure=NAME,
         requester="Léa Martin",

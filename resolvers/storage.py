@@ -1,0 +1,98 @@
+"""What keeps the content of documents: a store of objects, a folder or S3-compatible, and maybe a virus scanner."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import IO, TYPE_CHECKING, Protocol
+
+import obstore
+from obstore.exceptions import BaseError
+from obstore.store import MemoryStore, ObjectStore
+
+from models.document_errors import StorageAway
+
+if TYPE_CHECKING:
+    from obstore import GetResult
+
+PIECE_BYTES = 64 * 1024
+LISTED_AT_ONCE = 1000
+
+Store = ObjectStore
+Nowhere = MemoryStore  # for work that keeps no documents
+
+
+class Scanner(Protocol):
+    """A virus scanner."""
+
+    async def __call__(self, content: AsyncIterator[bytes]) -> str | None:
+        """The name of what was found in the content; None when it is clean.
+
+        Raises:
+            StorageAway: when it can't be asked, or gives no verdict.
+        """
+
+
+class ContentMissing(Exception):
+    """The store has no object of this key."""
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise ContentMissing from error
+    except (BaseError, OSError) as error:
+        raise StorageAway(f"the store of documents can't be used: {type(error).__name__}") from error
+
+
+async def put(store: Store, key: str, content: IO[bytes]) -> None:
+    """Store the content, whole or not at all.
+
+    Raises:
+        StorageAway: when the store can't be used.
+    """
+    with _translated():
+        await obstore.put_async(store, key, content, use_multipart=False)
+
+
+async def read(store: Store, key: str, start: int, stop: int) -> AsyncIterator[bytes]:
+    """The bytes from `start` up to `stop` in pieces; asked for before the first of them is given.
+
+    Raises:
+        ContentMissing: when there is no such object.
+        StorageAway: when the store can't be used, before the first piece or after.
+    """
+    with _translated():
+        found = await obstore.get_async(store, key, options={"range": (start, stop)})
+    return _pieces(found)
+
+
+async def _pieces(found: "GetResult") -> AsyncIterator[bytes]:
+    with _translated():
+        async for piece in found.stream(min_chunk_size=PIECE_BYTES):
+            yield bytes(piece)
+
+
+async def delete(store: Store, key: str) -> None:
+    """Delete the object; one that isn't there is as good as deleted.
+
+    Raises:
+        StorageAway: when the store can't be used.
+    """
+    try:
+        with _translated():
+            await obstore.delete_async(store, key)
+    except ContentMissing:
+        return
+
+
+async def keys(store: Store) -> AsyncIterator[list[tuple[str, datetime]]]:
+    """The key of every object and when it was written, in batches.
+
+    Raises:
+        StorageAway: when the store can't be used.
+    """
+    with _translated():
+        async for batch in obstore.list(store, chunk_size=LISTED_AT_ONCE):
+            yield [(item["path"], item["last_modified"]) for item in batch]
