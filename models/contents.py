@@ -11,15 +11,20 @@ from models.filenames import extension_of
 
 MOST_BYTES = 4 * 1024 * 1024  # inclusive. Source: DOMAIN 6
 ENDS = 8 * 1024  # how much of a file's beginning and end is looked at
-LEAST_SIGNATURE = 4  # shorter ones are found at the head of ordinary texts too ("BM", "MZ")
+# Shorter signatures are found at the head of other files too: of texts ("BM", "MZ", "BZh"), and of anything.
+LEAST_IN_TEXT, LEAST = 4, 3
 
 
 @dataclass(frozen=True)
 class Kind:
-    """What files of an extension are: their media type, and the names under which their signature is known."""
+    """What files of an extension are: their media type, and the names under which their signature is known, if any.
+
+    Some took several forms over the years, of which only `signatures` are known: others pass as well.
+    """
 
     mime_type: str
     signatures: frozenset[str] = frozenset()
+    takes_others: bool = False
     is_text: bool = False
 
 
@@ -32,22 +37,22 @@ _OLE, _TIFF = frozenset({"doc", "xls", "ppt", "msi"}), frozenset({"tif", "tiff"}
 _JPEG = Kind("image/jpeg", frozenset({"jpg", "jpeg"}))
 _OFFICE = "application/vnd.openxmlformats-officedocument"
 _OPEN = "application/vnd.oasis.opendocument"
-# Source of the list: DOMAIN 6. Formats that have no signature, or that took several, are known by their name alone.
+# Source of the list: DOMAIN 6.
 KINDS: Mapping[str, Kind] = {
     "bmp": Kind("image/bmp", frozenset({"bmp"})),
     "htm": _text("text/html"),
-    "fax": Kind("image/g3fax"),
+    "fax": Kind("image/g3fax", _TIFF, takes_others=True),
     "png": Kind("image/png", frozenset({"png"})),
     "xhtml": _text("application/xhtml+xml"),
     "bz2": Kind("application/x-bzip2", frozenset({"bz2"})),
     "jpeg": _JPEG,
     "pps": Kind("application/vnd.ms-powerpoint", _OLE),
-    "xlc": Kind("application/vnd.ms-excel"),
+    "xlc": Kind("application/vnd.ms-excel", _OLE, takes_others=True),
     "csv": _text("text/csv"),
     "jpg": _JPEG,
     "ppt": Kind("application/vnd.ms-powerpoint", _OLE),
     "pptx": Kind(f"{_OFFICE}.presentationml.presentation", _ZIP),
-    "xlm": Kind("application/vnd.ms-excel"),
+    "xlm": Kind("application/vnd.ms-excel", _OLE, takes_others=True),
     "doc": Kind("application/msword", _OLE),
     "odp": Kind(f"{_OPEN}.presentation", _ZIP),
     "rtf": Kind("application/rtf", frozenset({"rtf"})),
@@ -98,11 +103,16 @@ def check(problems: list[DomainError], name: str, size: int, ends: bytes, *path:
 
 def _agrees(kind: Kind, ends: bytes) -> bool:
     found = _signatures(ends)
-    if kind.signatures:
-        return not kind.signatures.isdisjoint(found)
-    if kind.is_text and b"\0" in ends and not ends.startswith(_UTF_16_OR_32):
+    if not kind.signatures.isdisjoint(found):
+        return True
+    if (kind.signatures and not kind.takes_others) or (kind.is_text and _is_binary(ends)):
         return False
-    return not any(length >= LEAST_SIGNATURE and name in _TELLING for name, length in found.items())
+    least = LEAST_IN_TEXT if kind.is_text else LEAST
+    return not any(length >= least and name in _TELLING for name, length in found.items())
+
+
+def _is_binary(ends: bytes) -> bool:
+    return b"\0" in ends and not ends.startswith(_UTF_16_OR_32)
 
 
 def _signatures(ends: bytes) -> dict[str, int]:

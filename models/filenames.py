@@ -50,7 +50,7 @@ def unique(names: Iterable[str]) -> list[str]:
     found = []
     for given in names:
         name, number = _UNPACKABLE.sub("_", given), 1
-        stem, dot, extension = name.rpartition(".")
+        stem, dot, extension = name.rpartition(".") if "." in name else (name, "", "")
         while _folded(name) in taken:
             number += 1
             name = f"{stem} ({number}){dot}{extension}"

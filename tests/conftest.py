@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import secrets
 import shutil
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -9,7 +10,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import asyncpg
+import httpx
 import pytest
+from moto.server import ThreadedMotoServer
 
 from mailer.seals import Sealer
 from models import database
@@ -113,6 +116,38 @@ def clock() -> Clock:
 def office(clock: Clock) -> Office:
     """What operations share, with the test's clock."""
     return Office(sealer=Sealer("a secret key for tests only", "rattache.example"), clock=clock)
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[str]:
+    """The address of a server that speaks S3, alone in its process's memory."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture(params=["folder", "s3"])
+def storage_url(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The address of an empty store of documents; the test runs once on each kind."""
+    if request.param == "folder":
+        return (tmp_path / "documents").as_uri()
+    for name, value in s3_environment(request.getfixturevalue("s3_server")).items():
+        monkeypatch.setenv(name, value)
+    bucket = f"bucket-{secrets.token_hex(8)}"
+    httpx.put(f"{os.environ['AWS_ENDPOINT_URL']}/{bucket}").raise_for_status()
+    return f"s3://{bucket}/documents"
+
+
+def s3_environment(address: str) -> dict[str, str]:
+    """What tells a program where the S3 server is and who it may be."""
+    return {
+        "AWS_ENDPOINT_URL": address,
+        "AWS_ACCESS_KEY_ID": "tests",
+        "AWS_SECRET_ACCESS_KEY": "tests",
+        "AWS_REGION": "us-east-1",
+    }
 
 
 @pytest.fixture

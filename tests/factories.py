@@ -8,6 +8,7 @@ from models.accounts import Account, AccountState
 from models.activities import Activity, ActivityKind
 from models.actors import Integration
 from models.attachments import Attachment, AttachmentStatus, Role
+from models.documents import Document, DocumentState, DocumentType
 from models.events import Event
 from models.folding import fold
 from models.identifiers import IdentifierType
@@ -120,6 +121,24 @@ async def activity(structure: Structure, by: Integration, **changes: Any) -> Act
         "recorded_at": LONG_AGO,
     } | changes
     return await Activity.create(structure=structure, **values)
+
+
+async def document(owner: Account, **changes: Any) -> Document:
+    """A document whose content nobody stored, a text of 5 bytes unless said otherwise."""
+    number = next(_numbers)
+    designation = changes.pop("designation", f"Document {number}")
+    values: dict[str, Any] = {
+        "type": DocumentType.OTHER,
+        "filename": "document.txt",
+        "mime_type": "text/plain",
+        "size": 5,
+        "sha256": f"{number:064x}",
+        "object_key": f"{number:032x}",
+        "state": DocumentState.AVAILABLE,
+        "created_at": LONG_AGO,
+        "stored_at": LONG_AGO,
+    } | changes
+    return await Document.create(account=owner, designation=designation, folded=fold(designation), **values)
 
 
 async def traces() -> tuple[int, int]:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from graph.bodies import Bodies
-from tests.graph import toys
+from tests.graph import forms, toys
 
 BODY = b'{"query": "{ hello }"}'
 
@@ -104,3 +104,11 @@ async def test_websocket_passes_untouched() -> None:
     scope = {"type": "websocket", "path": "/graphql", "headers": [(b"content-encoding", b"gzip")]}
     await Bodies(toys.endpoint())(scope, connection.receive, connection.send)
     assert [message["type"] for message in connection.sent] == ["websocket.close"]
+
+
+async def test_form_that_does_not_arrive_in_time_is_given_up() -> None:
+    kind = f"multipart/form-data; boundary={forms.BOUNDARY}"
+    connection = Connection(
+        forms.operations(), forms.mapped(), ends=False, content_type=kind, graphql_require_preflight="1"
+    )
+    assert (await connection.served(form_seconds=0.2))[:2] == (408, "REQUEST_TIMEOUT")

@@ -198,6 +198,6 @@ async def test_a_client_sees_that_an_export_broke_off_and_the_next_one_is_whole(
         with _opened(url) as response:
             whole = await asyncio.to_thread(response.read)
         assert len(cells(whole)) == LARGE + 1
-        assert "export_broken_off" in server.written()
+        assert "transfer_broken_off" in server.written()
         assert "Traceback" not in server.written()
     await database.close()

@@ -8,6 +8,7 @@ from models.accounts import Account, AccountState
 from models.activities import Activity
 from models.actors import PlatformRole
 from models.attachments import Attachment, AttachmentStatus, Role
+from models.documents import Document
 from models.offers import SeatOffer
 from models.services import Service
 from models.spaces import OpenSpace, SpaceCode
@@ -40,8 +41,9 @@ class World:
     alone: Structure  # whose principal manager is suspended, with nobody else
     offer: SeatOffer  # of the world's seat, to the simple user
     activity: Activity  # of the whole structure, asks to be acknowledged
+    document: Document  # of the simple user
 
-    def id(self, thing: Account | Structure | Attachment | Service | SpaceSubscription | Activity) -> str:
+    def id(self, thing: Account | Structure | Attachment | Service | SpaceSubscription | Activity | Document) -> str:
         name = "User" if isinstance(thing, Account) else type(thing).__name__
         return ids.encode(name, thing.id)
 
@@ -101,6 +103,7 @@ async def build() -> World:
         sly=await factories.person(state=AccountState.SUSPENDED),
         fay=await factories.person(login_email="fay@people.example"),
         activity=await factories.activity(structure, await factories.integration(), requires_acknowledgement=True),
+        document=await factories.document(people["simple"]),
     )
 
 
@@ -110,14 +113,17 @@ Answers = tuple[str, str, str, str, str, str]  # one for each of VIEWERS
 EVERYBODY: Answers = ("ok",) * 6
 BAD_LINK: Answers = ("INVALID_TOKEN",) * 6
 SIGNED_IN: Answers = ("UNAUTHENTICATED", "ok", "ok", "ok", "ok", "ok")
+OWNER: Answers = ("UNAUTHENTICATED", "NOT_FOUND", "ok", "NOT_FOUND", "NOT_FOUND", "NOT_FOUND")  # the simple user
 MANAGERS: Answers = ("UNAUTHENTICATED", "FORBIDDEN", "FORBIDDEN", "ok", "ok", "FORBIDDEN")
 MANAGERS_OF_SEEN: Answers = ("UNAUTHENTICATED", "NOT_FOUND", "NOT_FOUND", "ok", "ok", "FORBIDDEN")
 SUPPORT: Answers = ("UNAUTHENTICATED", "FORBIDDEN", "FORBIDDEN", "FORBIDDEN", "FORBIDDEN", "ok")
 Row = tuple[Callable[[World], str], Answers]
 
 
-def bulk(name: str, which: Callable[[World], Attachment | SpaceSubscription], more: str = "") -> Callable[[World], str]:
-    """A bulk mutation on one attachment."""
+def bulk(
+    name: str, which: Callable[[World], Attachment | SpaceSubscription | Document], more: str = ""
+) -> Callable[[World], str]:
+    """A bulk mutation on one thing."""
     return lambda w: f'{name}(ids: ["{w.id(which(w))}"]{more}) {{ results {{ errors {{ code }} }} errors {{ code }} }}'
 
 
@@ -139,6 +145,7 @@ def act(text: str) -> Callable[[World], str]:
             "old",
             "lost",
             "activity",
+            "document",
         ):
             filled = filled.replace(f"<{name}>", world.id(getattr(world, name)))
         filled = filled.replace("<identifier>", world.structure.identifier)
@@ -269,6 +276,9 @@ MUTATIONS: dict[str, Row] = {
     "removeSpaceSubscriptions": (bulk("removeSpaceSubscriptions", lambda w: w.wes), MANAGERS_OF_SEEN),
     "openSpaces": (act('openSpaces(structureId: "<structure>", spaces: [COMMITMENTS])'), MANAGERS),
     "closeSpaces": (act('closeSpaces(structureId: "<structure>", spaces: [COMMITMENTS])'), MANAGERS),
+    "addDocument": (act('addDocument(input: {file: $file, designation: "D", type: OTHER})'), SIGNED_IN),
+    "updateDocument": (act('updateDocument(input: {id: "<document>", designation: "D"})'), OWNER),
+    "removeDocuments": (bulk("removeDocuments", lambda w: w.document), OWNER),
     "recordActivities": (
         act(
             'recordActivities(input: [{key: "1", structureIdentifier: {type: OTHER, value: "<identifier>"},'
@@ -308,12 +318,17 @@ QUERIES: dict[str, Row] = {
         SIGNED_IN,
     ),
     "spaces": (lambda w: "spaces { code }", SIGNED_IN),
+    "documentsArchiveUrl": (lambda w: f'documentsArchiveUrl(ids: ["{w.id(w.document)}"])', OWNER),
 }
 # Fields that some of those who reach the type don't see. Each is asked of the world's structure, or of a person there.
 FIELDS: dict[str, Row] = {
     "Query.node of an Activity": (
         lambda w: f'node(id: "{w.id(w.activity)}") {{ id }}',
         ("UNAUTHENTICATED", "null", "ok", "ok", "ok", "null"),
+    ),
+    "Query.node of a Document": (
+        lambda w: f'node(id: "{w.id(w.document)}") {{ id }}',
+        ("UNAUTHENTICATED", "null", "ok", "null", "null", "null"),
     ),
     "Structure.attachments": (
         lambda w: f'node(id: "{w.id(w.structure)}") {{ ... on Structure {{ attachments {{ totalCount }} }} }}',
@@ -354,7 +369,7 @@ FIELDS: dict[str, Row] = {
 SAME_FOR_ALL = {
     "Account": "id user loginEmail contactEmail pendingContactEmail firstName lastName phone postalAddress language timeZone"
     " receiveActivityNotifications secretQuestion state reactivableUntil attachments attachmentsToReview history sessions"
-    " deactivationPreview spaceSubscriptions spaceSubscriptionsToReview access activities principalManagerOffers",
+    " deactivationPreview spaceSubscriptions spaceSubscriptionsToReview access activities principalManagerOffers documents",
     "User": "id firstName lastName displayName state",
     "Structure": "id identifierType identifier name kind status postalAddress email phone serviceCodeRequired"
     " engagementNumberRequired principalManager services openSpaces viewerAttachment",
@@ -367,6 +382,7 @@ SAME_FOR_ALL = {
     "Vacancy": "structure reason since claimableFrom claimant viewerMayClaim",
     "PrincipalManagerOffer": "id structure holder successor status offeredAt expiresAt endedAt",
     "Event": "id type occurredAt actor subject structure summary",
+    "Document": "id designation type filename mimeType size sha256 state createdAt downloadUrl",
     "Activity": "id kind structure service space title url occurredAt requiresAcknowledgement acknowledgedAt",
     "Service": "id code name active validFrom validUntil engagementNumberRequired",
     "Session": "id current createdAt lastSeenAt userAgent",

@@ -3,12 +3,15 @@
 The rows are checked against the schema itself: a new field or mutation without a row here fails.
 """
 
+import io
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from graphql import GraphQLObjectType
 
+from models.documents import File
+from resolvers.documents import Upload
 from resolvers.scope import Scope
 from schema import schema
 from schema.context import Context
@@ -43,7 +46,13 @@ def test_matrix_has_a_row_for_every_field_of_every_type() -> None:
 
 async def _answer(scope: Scope, kind: str, field: str) -> str:
     """`ok`, `null`, or the code of the first refusal, wherever it stands."""
-    result = await schema.execute(f"{kind} {{ answer: {field} }}", context_value=Context(scope=scope))
+    file = File("a.txt", 5, "0" * 64, b"hello")
+    taken = "($file: Upload!)" if "$file" in field else ""
+    result = await schema.execute(
+        f"{kind}{taken} {{ answer: {field} }}",
+        {"file": Upload(file, io.BytesIO(b"hello"))} if taken else None,
+        context_value=Context(scope=scope),
+    )
     if result.errors:
         original: Any = result.errors[0].original_error
         return {"Unauthenticated": "UNAUTHENTICATED"}.get(type(original).__name__) or str(original.code)
