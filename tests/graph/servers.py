@@ -36,6 +36,7 @@ class Server:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = folder / "server.log"
+        self.command: tuple[str, ...] = ("-c", COMMAND)
         self._options = options
         self._environment = (
             {name: os.environ[name] for name in KEPT if name in os.environ}
@@ -62,7 +63,7 @@ class Server:
         place = ("--host", "127.0.0.1", "--port", str(self.port))
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", COMMAND, "serve", *place, *self._options],
+                [sys.executable, *self.command, "serve", *place, *self._options],
                 cwd=self.folder,
                 env=self._environment,
                 stdin=subprocess.DEVNULL,

@@ -1,0 +1,124 @@
+"""The real server, which kills itself without warning where a document called `dies` has come to the step it is told.
+
+python -m tests.graph.dying STEP serve ...
+"""
+
+import asyncio
+import os
+import random
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from graph import uploads
+from graph.commands import main
+from models.documents import Document
+from resolvers import documents, storage, sweeps
+
+MARK = "dies"
+
+
+def die() -> None:
+    """End as by a power cut."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+Act = Callable[..., Awaitable[Any]]
+
+
+def _is_marked(given: tuple[Any, ...]) -> bool:
+    return any(MARK in str(getattr(getattr(one, "file", one), "name", "")) for one in given) or any(
+        isinstance(one, Document) and MARK in one.filename for one in given
+    )
+
+
+def _before(act: Act) -> Act:
+    async def dying(*given: Any) -> Any:
+        if _is_marked(given):
+            die()
+        return await act(*given)
+
+    return dying
+
+
+def _after(act: Act) -> Act:
+    async def dying(*given: Any) -> Any:
+        done = await act(*given)
+        if _is_marked(given):
+            die()
+        return done
+
+    return dying
+
+
+def _receiving() -> None:
+    take = uploads.Part.take
+
+    def dying(part: uploads.Part, data: bytes) -> None:
+        take(part, data)
+        if part.filename is not None and MARK in part.filename and part.size > 300_000:
+            die()
+
+    uploads.Part.take = dying  # type: ignore[method-assign]
+
+
+def _amid_the_content() -> None:
+    put = storage.put
+
+    async def dying(store: storage.Store, key: str, content: Any) -> None:
+        is_marked = content.read(len(MARK)) == MARK.encode()
+        content.seek(0)
+        if is_marked:
+            asyncio.get_running_loop().call_later(random.random() * 0.01, die)
+        await put(store, key, content)
+        await asyncio.sleep(1 if is_marked else 0)
+
+    storage.put = dying
+
+
+def _before_the_commit() -> None:
+    saved = documents.DocumentAdded
+
+    def dying(**given: Any) -> Any:
+        if MARK in given["after"]["filename"]:
+            die()
+        return saved(**given)
+
+    documents.DocumentAdded = dying  # type: ignore[assignment, misc]
+
+
+def _after_the_deletion() -> None:
+    discard = sweeps.discard
+
+    async def dying(scope: Any, document: Document) -> None:
+        if MARK in document.filename:
+            await storage.delete(scope.office.store, document.object_key)
+            die()
+        await discard(scope, document)
+
+    sweeps.discard = dying
+
+
+def _set(module: Any, name: str, around: Callable[[Act], Act]) -> Callable[[], None]:
+    def change() -> None:
+        setattr(module, name, around(getattr(module, name)))
+
+    return change
+
+
+# In the order a document comes to them; the last three are of its removal.
+STEPS: dict[str, Callable[[], None]] = {
+    "while it is received": _receiving,
+    "before its row": _set(documents, "_reserved", _before),
+    "after its row": _set(documents, "_reserved", _after),
+    "amid its content": _amid_the_content,
+    "after its content, before the commit": _before_the_commit,
+    "after the commit, before the answer": _set(documents, "add", _after),
+    "before it is deleted": _set(sweeps, "discard_soon", _before),
+    "after its content is deleted": _after_the_deletion,
+}
+
+if __name__ == "__main__":
+    STEPS[sys.argv.pop(1)]()
+    main()
