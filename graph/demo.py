@@ -1,5 +1,7 @@
 """The small world of `rattache serve --demo`: known people and invented structures, made by the ordinary rules."""
 
+import hashlib
+import io
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
@@ -10,13 +12,26 @@ from models.accounts import Account, AccountState
 from models.activities import ActivityKind
 from models.actors import Actor, Integration, PlatformRole
 from models.attachments import Role
+from models.documents import DocumentType, File
 from models.identifiers import IdentifierType
 from models.profiles import Language, email_key
 from models.reading import Selection
 from models.spaces import SpaceCode
 from resolvers import accounts as entries
-from resolvers import activities, gifts, keys, operators, requests, services, sessions, structures, subscriptions
+from resolvers import (
+    activities,
+    documents,
+    gifts,
+    keys,
+    operators,
+    requests,
+    services,
+    sessions,
+    structures,
+    subscriptions,
+)
 from resolvers.activities import NewActivity
+from resolvers.documents import Upload
 from resolvers.gifts import Gift
 from resolvers.requests import NewRequest
 from resolvers.scope import Office, Scope
@@ -63,6 +78,18 @@ TOWN = Particulars(
 )
 WORKSHOP_SERVICES = (ServiceParticulars("COMPTA", "Comptabilité"), ServiceParticulars("CHANTIERS", "Chantiers"))
 TOWN_SERVICES = (ServiceParticulars("FINANCES", "Direction des finances", engagement_number_required=True),)
+DOCUMENTS = {
+    "rib-ateliers-delmas.txt": (
+        "RIB des Ateliers Delmas",
+        DocumentType.RIB,
+        "Titulaire : Ateliers Delmas\nIBAN : FR00 0000 0000 0000 0000 0000 000 (démonstration)\n",
+    ),
+    "tarifs-2026.csv": (
+        "Tarifs 2026",
+        DocumentType.BROCHURE,
+        "Prestation;Prix\nPose d'une porte;240,00\nRéglage;60,00\n",
+    ),
+}
 INVOICING = "Facturation (démonstration)"  # an integration whose key nobody is told: `rattache api-key` makes another
 ACTIVITIES = (
     NewActivity(
@@ -101,6 +128,8 @@ async def prepare(office: Office) -> None:
             await services.save(claire, workshop, None, given)
         await gifts.give(claire, Gift(workshop, SAMIR, Role.SECONDARY_MANAGER, SINCE))
         await gifts.give(claire, Gift(workshop, LEA, Role.SIMPLE_USER, SINCE))
+        for name, (designation, kind, text) in DOCUMENTS.items():
+            await documents.add(claire, _upload(name, text.encode()), designation, kind)
         space = Terms(workshop, SpaceCode.WORKS_INVOICES, claire.today(), comment="Je suis les chantiers.")
         await subscriptions.request(_as(office, people[LEA]), [space])
     if not await _is_there(claire, TOWN):
@@ -118,6 +147,10 @@ async def prepare(office: Office) -> None:
     by = {key.name: Integration(key.id, key.name) for key in await keys.listed() if key.revoked_at is None}
     if INVOICING in by:
         await activities.record(Scope(office, integration=by[INVOICING]), ACTIVITIES)
+
+
+def _upload(name: str, content: bytes) -> Upload:
+    return Upload(File(name, len(content), hashlib.sha256(content).hexdigest(), content), io.BytesIO(content))
 
 
 def told(settings: Settings) -> str:

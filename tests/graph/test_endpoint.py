@@ -108,7 +108,7 @@ async def test_client_mutates_by_post_gets_cookie_that_field_set() -> None:
 
 @pytest.mark.parametrize(
     "content_type",
-    ["", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x",
+    ["", "text/plain", "application/x-www-form-urlencoded", "multipart/mixed; boundary=x",
      "application/json; charset=utf-16", "application/jsonp", "text/plain; application/json"],
 )  # fmt: skip
 async def test_client_posts_other_content_type_gets_415(content_type: str) -> None:

@@ -24,7 +24,10 @@ def _nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_empty_environment_serves_from_a_folder_beside() -> None:
     read = settings.read()
     assert read.database == "sqlite://rattache-data/rattache.db"
-    assert (read.mails, read.storage) == (Path("rattache-data/mails"), Path("rattache-data/documents"))
+    assert (read.mails, read.storage) == (
+        Path("rattache-data/mails"),
+        Path("rattache-data/documents").absolute().as_uri(),
+    )
     assert (read.public_url, read.smtp, read.redis_url) == ("http://127.0.0.1:8000", None, None)
     assert (read.session_idle, read.time_zone, read.log_format) == (timedelta(hours=12), "Europe/Paris", "console")
     assert (read.rate_limits, read.graphiql, read.introspection) == (True, True, True)
@@ -53,7 +56,11 @@ def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) ->
         ("ALLOWED_ORIGINS", "https://a.example, https://b.example", "allowed_origins",
          ("https://a.example", "https://b.example")),
         ("DATA_DIR", "/srv/data", "database", "sqlite:///srv/data/rattache.db"),
-        ("STORAGE_URL", "file:///srv/files", "storage", Path("/srv/files")),
+        ("STORAGE_URL", "file:///srv/files", "storage", "file:///srv/files"),
+        ("STORAGE_URL", "s3://bucket/documents", "storage", "s3://bucket/documents"),
+        ("CLAMD_URL", "tcp://127.0.0.1:3310", "clamd_url", "tcp://127.0.0.1:3310"),
+        ("DOCUMENTS_MOST_FILES", "7", "documents_most_files", 7),
+        ("DOCUMENTS_MOST_BYTES", "1048576", "documents_most_bytes", 1_048_576),
         ("TIME_ZONE", "Indian/Reunion", "time_zone", "Indian/Reunion"),
         ("LOG_FORMAT", "JSON", "log_format", "json"),
         ("SESSION_IDLE", "90m", "session_idle", timedelta(minutes=90)),
@@ -87,7 +94,9 @@ def test_a_variable_is_read(
         ("ALLOWED_ORIGINS", "*",
          "must be web addresses with commas between them, such as https://app.example.org."),
         ("SECRET_KEY", "short", "must have 32 characters or more."),
-        ("STORAGE_URL", "s3://bucket", "must read file:///PATH."),
+        ("STORAGE_URL", "ftp://bucket", "must read file:///PATH or s3://BUCKET/PREFIX."),
+        ("CLAMD_URL", "127.0.0.1:3310", "must read tcp://host:port or unix:///PATH."),
+        ("DOCUMENTS_MOST_FILES", "-1", "must be 0 or more."),
         ("TIME_ZONE", "Mars/Olympus", "must be a time zone's name, such as Europe/Paris."),
         ("LOG_FORMAT", "xml", "must be one that is allowed: Input should be 'console' or 'json'."),
         ("SESSION_IDLE", "soon", "must be a number with s, m, h or d behind it, such as 12h."),

@@ -38,6 +38,8 @@ MY_SPACES = """query Mine($at: ID!) { me {
   spaceSubscriptions(first: 50) { totalCount edges { node {
     id mode status inEffect effectiveFrom viewerActs space { code label } user { displayName } decidedBy { displayName }
     structure { name } services { code } } } } } }"""
+DOCUMENTS = """{ me { documents(first: 50) { totalCount edges { node {
+  id designation type filename mimeType size sha256 state createdAt downloadUrl } } } } }"""
 UNDECIDED = """{ undecidedAttachments(first: 50) { totalCount edges { node {
   id requestedAt deciders { roles count escalableOn escalatedAt } user { displayName contactEmail } structure { name status } } } } }"""
 
@@ -148,6 +150,16 @@ async def test_activities_cost_as_many_statements_for_one_as_for_twenty(ask: Ask
 RECORD = (
     """mutation ($input: [RecordActivityInput!]!) { recordActivities(input: $input) { recorded errors { code } } }"""
 )
+
+
+async def test_documents_cost_three_statements_with_their_addresses(ask: Ask) -> None:
+    ada = await factories.person()
+    for _ in range(20):
+        await factories.document(ada)
+    with statements() as seen:
+        answer = await ask(ada, DOCUMENTS)
+    assert answer["me"]["documents"]["totalCount"] == 20
+    assert len(seen) == 3
 
 
 @pytest.mark.parametrize("count", [1, 500])
