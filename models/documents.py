@@ -149,6 +149,7 @@ async def left_over(reserved_before: datetime, removed_before: datetime, most: i
     return await Document.filter(id__in=[row[0] for row in found]).order_by("id")
 
 
+@database.guarded
 async def forget(document_id: int) -> None:
     """Delete the row of a document that was removed, or never stored, once its content is gone."""
     await Document.filter(id=document_id).delete()

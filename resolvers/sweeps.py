@@ -9,8 +9,8 @@ from datetime import timedelta
 import structlog
 
 from models import documents
-from models.document_errors import StorageAway
 from models.documents import Document
+from models.errors import DatabaseAway
 from resolvers import jobs, storage
 from resolvers.scope import Scope
 
@@ -28,6 +28,7 @@ async def discard(scope: Scope, document: Document) -> None:
 
     Raises:
         StorageAway: when the store can't be used; then both stay.
+        DatabaseAway: when the database can't be reached; then the row stays.
     """
     await storage.delete(scope.office.store, document.object_key)
     await documents.forget(document.id)
@@ -37,7 +38,7 @@ async def discard_soon(scope: Scope, document: Document) -> None:
     """The same now if it can be, else by the next sweep: for whoever removed it, it is gone already."""
     try:
         await discard(scope, document)
-    except StorageAway as away:
+    except DatabaseAway as away:  # the store's being away is one
         log.warning("content_left_for_the_sweep", document=document.id, reason=str(away))
 
 
@@ -46,13 +47,8 @@ async def sweep_rows(scope: Scope) -> int:
     """Documents whose content was never stored, or that were removed, are deleted from store and database."""
 
     async def act(found: Document) -> bool:
-        async with scope.transaction():
-            if found.removed_at is None:
-                document = await documents.lock_reserved(found.id)
-                if document is None:
-                    return False  # it was stored after all
-                document.removed_at = scope.now()
-                await document.save()
+        if found.removed_at is None and not await _given_up(scope, found):
+            return False  # it was stored after all
         await discard(scope, found)
         return True
 
@@ -61,6 +57,15 @@ async def sweep_rows(scope: Scope) -> int:
         done += await jobs.each(ROW_JOB, batch, act)
         last = batch[-1].id
     return done
+
+
+async def _given_up(scope: Scope, found: Document) -> bool:
+    async with scope.transaction():
+        document = await documents.lock_reserved(found.id)
+        if document is not None:
+            document.removed_at = scope.now()
+            await document.save()
+    return document is not None
 
 
 async def sweep_objects(scope: Scope) -> int:

@@ -157,7 +157,7 @@ async def test_documents_cost_three_statements_with_their_addresses(ask: Ask) ->
     for _ in range(20):
         await factories.document(ada)
     with statements() as seen:
-        answer = await ask(ada, DOCUMENTS)
+        answer = await ask(DOCUMENTS, ada)
     assert answer["me"]["documents"]["totalCount"] == 20
     assert len(seen) == 3
 
