@@ -135,7 +135,7 @@ async def test_jobs_of_one_process_take_turns(office: Office) -> None:
 
 def test_every_job_says_what_it_does() -> None:
     assert [name for name, job in JOBS.items() if not job.purpose.endswith(".")] == []
-    assert all(job.period <= timedelta(hours=1) for job in JOBS.values())
+    assert all(job.period <= timedelta(days=1) for job in JOBS.values())
 
 
 # ------------------------------------------------------------------ in the server
@@ -237,7 +237,7 @@ def test_jobs_are_listed_with_their_period_and_purpose(tmp_path: Path) -> None:
     listed = run(tmp_path, "jobs", "list").stdout
     for name, job in JOBS.items():
         (line,) = [line for line in listed.splitlines() if name in line]
-        assert "0:05:00" in line
+        assert str(job.period) in line
         assert job.purpose in line
     assert "0:00:10" in run(tmp_path, "jobs", "list", JOB_PERIOD="10s").stdout
 

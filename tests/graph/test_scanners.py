@@ -3,7 +3,7 @@
 import asyncio
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -25,34 +25,50 @@ async def clamd(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
     reply = b"stream: Eicar-Test-Signature FOUND\0" if EICAR in content else b"stream: OK\0"
     writer.write(b"INSTREAM size limit exceeded. ERROR\0" if len(content) > 1_000_000 else reply)
     await writer.drain()
-    writer.close()
 
 
 async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Takes everything, says nothing."""
     await reader.read()
-    writer.close()
 
 
 async def hanging_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Ends before it has said all."""
     await reader.readexactly(20)
     writer.write(b"stream: O")
-    writer.close()
 
 
 async def babbling(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Never comes to an end."""
     writer.write(b"x" * 100_000)
     await reader.read()
-    writer.close()
 
 
 @asynccontextmanager
-async def listening(talk: Talk) -> AsyncIterator[Clamd]:
-    server = await asyncio.start_server(talk, "127.0.0.1", 0)
+async def listening(talk: Talk, path: Path | None = None) -> AsyncIterator[Clamd]:
+    """A scanner that talks so, on a port or a socket; every connection to it is over at the end."""
+    talks: list[asyncio.Task[None]] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await talk(reader, writer)
+        except ConnectionError:
+            pass  # the client had enough
+        finally:
+            writer.close()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
+
+    def begin(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        talks.append(asyncio.ensure_future(serve(reader, writer)))
+
+    if path is not None:
+        server = await asyncio.start_unix_server(begin, path)
+    else:
+        server = await asyncio.start_server(begin, "127.0.0.1", 0)
     async with server:
-        yield Clamd(f"tcp://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        yield Clamd(f"unix://{path}" if path else f"tcp://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        await asyncio.wait_for(asyncio.gather(*talks), 5)
 
 
 async def _pieces(*pieces: bytes) -> AsyncIterator[bytes]:
@@ -71,8 +87,8 @@ async def test_what_is_found_is_named_even_across_pieces() -> None:
 
 
 async def test_a_socket_in_the_file_system_serves_as_well(tmp_path: Path) -> None:
-    async with await asyncio.start_unix_server(clamd, tmp_path / "clamd.sock"):
-        assert await Clamd(f"unix://{tmp_path}/clamd.sock")(_pieces(EICAR)) == "Eicar-Test-Signature"
+    async with listening(clamd, tmp_path / "clamd.sock") as scanner:
+        assert await scanner(_pieces(EICAR)) == "Eicar-Test-Signature"
 
 
 @pytest.mark.parametrize("talk", [silent, hanging_up, babbling])
