@@ -49,7 +49,7 @@ def from_body(content_type: str, body: bytes) -> GraphQLRequestData:
     parameters = decode(body, "request body")
     if not isinstance(parameters, dict):
         raise _bad("The request body must be one JSON object.")
-    return _checked(parameters)
+    return checked(parameters)
 
 
 def from_query(parameters: Mapping[str, str]) -> GraphQLRequestData:
@@ -63,10 +63,15 @@ def from_query(parameters: Mapping[str, str]) -> GraphQLRequestData:
         if name in decoded:
             decoded[name] = decode(decoded[name], f"parameter `{name}`") if decoded[name].strip() else None
     decoded["operationName"] = decoded.get("operationName") or None
-    return _checked(decoded)
+    return checked(decoded)
 
 
-def _checked(parameters: dict[str, Any]) -> GraphQLRequestData:
+def checked(parameters: dict[str, Any]) -> GraphQLRequestData:
+    """The GraphQL request of decoded parameters.
+
+    Raises:
+        answers.RequestRefused: 400, when one isn't of its shape.
+    """
     query = parameters.get("query")
     if query is None:
         raise _bad("The parameter `query` is missing.")

@@ -46,6 +46,7 @@ class Office:
     time_zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("Europe/Paris"))
     session_idle: timedelta = timedelta(hours=12)
     wake: Callable[[], None] = lambda: None
+    replay: timedelta = timedelta(hours=24)  # how far back a live stream may begin
 
 
 @dataclass

@@ -13,6 +13,7 @@ from schema import enums as enums
 from schema.accounts import AccountMutation, AccountQuery
 from schema.activities import ActivityMutation
 from schema.attachments import AttachmentMutation
+from schema.changes import ChangeQuery, Subscription
 from schema.deactivations import DeactivationMutation
 from schema.escalations import EscalationMutation, EscalationQuery
 from schema.lookups import LookupQuery
@@ -23,7 +24,9 @@ from schema.structures import StructureMutation, StructureQuery
 from schema.subscriptions import SpaceSubscriptionMutation
 from schema.vacancies import VacancyQuery
 
-Query: Any = merge_types("Query", (LookupQuery, AccountQuery, StructureQuery, EscalationQuery, VacancyQuery))
+Query: Any = merge_types(
+    "Query", (LookupQuery, AccountQuery, StructureQuery, EscalationQuery, VacancyQuery, ChangeQuery)
+)
 Mutation: Any = merge_types(
     "Mutation",
     (
@@ -48,7 +51,9 @@ class Schema(strawberry.Schema):
         """Nothing: whoever answers the request logs what went wrong, once."""
 
 
-schema = Schema(query=Query, mutation=Mutation, config=StrawberryConfig(auto_camel_case=True))
+schema = Schema(
+    query=Query, mutation=Mutation, subscription=Subscription, config=StrawberryConfig(auto_camel_case=True)
+)
 arguments.complete(schema._schema)
 
 
