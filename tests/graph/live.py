@@ -51,7 +51,7 @@ async def served(settings: Settings, **options: Any) -> AsyncIterator[str]:
 @asynccontextmanager
 async def listening(app: Starlette) -> AsyncIterator[str]:
     """The address at which this application is served."""
-    with socket.socket() as place:
+    with socket.socket(proto=socket.IPPROTO_TCP) as place:  # asyncio sends at once on what says that it is TCP
         place.bind(("127.0.0.1", 0))
         config = uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=5, **WEBSOCKETS)
         server = HandledSignals(config)
@@ -113,11 +113,12 @@ class Reader:
 
     async def read(self, seconds: float = PATIENCE) -> dict[str, Any]:
         """The next message but pings, which are answered."""
-        while True:
-            message: dict[str, Any] = json.loads(await asyncio.wait_for(self.connection.recv(), seconds))
-            if message["type"] != "ping":
-                return message
-            await self.send(type="pong")
+        async with asyncio.timeout(seconds):
+            while True:
+                message: dict[str, Any] = json.loads(await self.connection.recv())
+                if message["type"] != "ping":
+                    return message
+                await self.send(type="pong")
 
     async def delivery(self, seconds: float = PATIENCE) -> Any:
         """What the next delivery holds under its only field."""
