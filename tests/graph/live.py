@@ -140,14 +140,20 @@ class Reader:
         """Return once all operations sent so far have been begun."""
         await asyncio.sleep(0.15)
 
-    async def close_code(self, seconds: float = PATIENCE) -> int | None:
-        """By which code the server closes; whatever comes before is let pass."""
+    async def close_code(self, seconds: float = PATIENCE, keep: list[str] | None = None) -> int | None:
+        """By which code the server closes; of what comes before, the cursors go to `keep`."""
+        kept = [] if keep is None else keep
         try:
             async with asyncio.timeout(seconds):
                 while True:
-                    await self.connection.recv()
+                    message = json.loads(await self.connection.recv())
+                    kept += [found["cursor"] for found in _delivered(message) if "cursor" in found]
         except ConnectionClosed as closed:
             return closed.rcvd.code if closed.rcvd else None
+
+
+def _delivered(message: dict[str, Any]) -> list[Any]:
+    return list(message["payload"]["data"].values()) if message["type"] == "next" else []
 
 
 def codes(message: dict[str, Any]) -> list[str]:
