@@ -2,13 +2,11 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
-import asyncpg
 import pytest
 
 from models import database
@@ -19,55 +17,12 @@ from models.structures import Structure
 from models.tokens import Purpose, issue
 from schema import ids
 from tests import factories
-from tests.conftest import POSTGRES
 from tests.graph.live import STATUS, Reader, ask, codes, token_for
-from tests.graph.servers import Server
+from tests.graph.processes import Place
 
 WITHIN_SECONDS = 2.0
-SETTINGS = {"RATE_LIMITS": "off", "LOG_FORMAT": "json"}
 ERRORS = "{ errors { code } }"
 RESULTS = "{ results { errors { code } } errors { code } }"
-
-
-@dataclass(frozen=True)
-class Place:
-    """A database, where the reader is connected, and where the acts are sent."""
-
-    database: str
-    reader: str
-    writer: str
-
-
-@pytest.fixture(scope="module", params=["sqlite", "postgres"])
-def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    """One process on SQLite; two on PostgreSQL, the reader at the one and the acts at the other."""
-    folder: Path = tmp_path_factory.mktemp("endings")
-    if request.param == "sqlite":
-        address = f"sqlite://{folder / 'endings.db'}"
-        with Server(folder, {**SETTINGS, "DATABASE_URL": address}, "--no-worker") as server:
-            yield Place(address, server.url, server.url)
-        return
-    address = f"{POSTGRES}/rattache_endings"
-    try:
-        asyncio.run(_made(address))
-    except (OSError, TimeoutError, asyncpg.PostgresError) as error:
-        pytest.skip(f"no PostgreSQL at {POSTGRES}: {error}")
-    one, two = folder / "one", folder / "two"
-    one.mkdir()
-    two.mkdir()
-    settings = {**SETTINGS, "DATABASE_URL": address, "SECRET_KEY": "k" * 32}
-    with Server(one, settings, "--no-worker") as first, Server(two, settings, "--no-worker") as second:
-        yield Place(address, first.url, second.url)
-
-
-async def _made(address: str) -> None:
-    server = await asyncpg.connect(f"{POSTGRES}/postgres", timeout=5)
-    try:
-        await server.execute("DROP DATABASE IF EXISTS rattache_endings WITH (FORCE)")
-        await server.execute("CREATE DATABASE rattache_endings")
-    finally:
-        await server.close()
-    await database.migrate(address)
 
 
 @dataclass
