@@ -10,6 +10,7 @@ from starlette.responses import Response
 JSON: Final = "application/json"
 GRAPHQL_RESPONSE: Final = "application/graphql-response+json"
 HTML: Final = "text/html"
+OFFERED: Final = (JSON, GRAPHQL_RESPONSE)
 
 EXACT = 2
 QUALITY = re.compile(r"(0(\.\d{0,3})?|1(\.0{0,3})?)")
@@ -26,7 +27,7 @@ class RequestRefused(Exception):
         self.headers = dict(headers or {})
 
 
-def preferred(accept: str, offered: Iterable[str] = (JSON, GRAPHQL_RESPONSE)) -> str | None:
+def preferred(accept: str, offered: Iterable[str] = OFFERED) -> str | None:
     """The offered media type an `Accept` header (RFC 9110, 12.5.1) likes best, or None when it takes none of them.
 
     An exact mention beats a wildcard. Named side by side, the GraphQL type wins; under a wildcard, plain JSON does,

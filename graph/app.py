@@ -26,6 +26,7 @@ from graph import (
     mails,
     pages,
     scanners,
+    shutdowns,
     starting,
     storage,
     workers,
@@ -37,7 +38,9 @@ from graph.limits import Gate, Limits
 from graph.metrics import Metrics
 from graph.origins import Trusted
 from graph.settings import Settings
+from graph.streaming import Live
 from graph.traffic import Traffic
+from graph.wakings import Wakings
 from mailer.seals import Sealer
 from models import database
 from models.accounts import Language
@@ -51,7 +54,10 @@ from schema.wording import explain
 
 
 def office_of(
-    settings: Settings, clock: Callable[[], datetime] | None = None, bell: workers.Bell | None = None
+    settings: Settings,
+    clock: Callable[[], datetime] | None = None,
+    bell: workers.Bell | None = None,
+    wakings: Wakings | None = None,
 ) -> Office:
     """What all operations of this process share.
 
@@ -59,16 +65,23 @@ def office_of(
         SettingsRefused: when no application key can be kept, or the folder of documents can't be made.
     """
     key = keys.application_key(settings)
+    rings = [waits.ring for waits in (bell, wakings) if waits is not None]
+
+    def wake() -> None:
+        for ring in rings:
+            ring()
+
     return Office(
         sealer=Sealer(key, settings.mail_domain),
         signer=Signer(key, settings.public_url),
         clock=clock or scopes.utc_now,
         time_zone=settings.zone,
         session_idle=settings.session_idle,
-        wake=bell.ring if bell else lambda: None,
         store=storage.store_of(settings.storage),
         quota=Quota(settings.documents_most_files, settings.documents_most_bytes),
         scanner=scanners.scanner_of(settings.clamd_url),
+        wake=wake,
+        replay=settings.live_replay,
     )
 
 
@@ -82,6 +95,7 @@ class Running:
     works: bool
     prepare: Callable[[Office], Any] | None = None
     limits: Limits = field(default_factory=Limits)
+    live: Live | None = None
     is_open: bool = False
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
     _crew: workers.Crew | None = None
@@ -116,10 +130,17 @@ class Running:
         for task in self._tasks:
             with suppress(asyncio.CancelledError):
                 await task
+        if self.live is not None:
+            await self.live.stop()
         await self.limits.close()
         if self.is_open:
             self.is_open = False
             await database.close()
+
+    def dismiss(self) -> None:
+        """Tell the readers of live streams to connect again, since the server is about to wait for its connections."""
+        if self.live is not None:
+            self.live.broadcast.stop()
 
     async def _open_later(self) -> None:
         await starting.opened(self.settings.database, migrate=True)
@@ -128,6 +149,8 @@ class Running:
     async def _opened(self) -> None:
         if self.prepare is not None:
             await self.prepare(self.office)
+        if self.live is not None:
+            await self.live.start()
         if self.works:
             self._crew = workers.Crew(self.settings, self.office, self.bell)
             self._tasks.append(asyncio.create_task(self._crew.run()))
@@ -157,26 +180,31 @@ def create_app(
     Raises:
         SettingsRefused: when no application key can be kept.
     """
-    bell = workers.Bell()
+    bell, wakings = workers.Bell(), Wakings(settings.database, settings.redis_url)
     limits = Limits(settings.rate_limits, settings.redis_url)
-    running = Running(settings, office_of(settings, clock, bell), bell, sends, prepare, limits)
+    running = Running(settings, office_of(settings, clock, bell, wakings), bell, sends, prepare, limits)
     metrics = Metrics()
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         await running.start()
         try:
-            yield
+            with shutdowns.heard(running.dismiss):
+                yield
         finally:
             await running.stop()
 
     middleware = [Middleware(Traffic, metrics=metrics, encrypted=settings.public_url.startswith("https://"))]
     if settings.allowed_origins:
         middleware.append(_cors(settings))
-    return Starlette(routes=routes(settings, running, metrics, on_loopback), middleware=middleware, lifespan=lifespan)
+    return Starlette(
+        routes=routes(settings, running, metrics, on_loopback, wakings), middleware=middleware, lifespan=lifespan
+    )
 
 
-def routes(settings: Settings, running: Running, metrics: Metrics, on_loopback: bool) -> list[BaseRoute]:
+def routes(
+    settings: Settings, running: Running, metrics: Metrics, on_loopback: bool, wakings: Wakings
+) -> list[BaseRoute]:
     """Every address the server answers at."""
     trusted = Trusted(settings.public_url, settings.allowed_origins)
     limits = running.limits
@@ -189,6 +217,7 @@ def routes(settings: Settings, running: Running, metrics: Metrics, on_loopback: 
         page=graphiql.page if settings.graphiql else None,
         introspection=settings.introspection,
     )
+    endpoint.live = running.live = Live(endpoint.executions, entrance, metrics, wakings)
     graphql = Gate(Bodies(endpoint), limits)
     shows_mails = settings.smtp is None and on_loopback
     sign_in_url = settings.account_app_url or ("/graphql" if settings.graphiql else None)

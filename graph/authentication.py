@@ -30,7 +30,7 @@ class Authentication:
     secure: bool
     ready: Callable[[], None]
 
-    async def context(self, request: Request, response: Response) -> Context:
+    async def context(self, request: HTTPConnection, response: Response) -> Context:
         """The context of one operation; a token or key that isn't good any more is nobody's: `me` is null, no error.
 
         Raises:

@@ -1,8 +1,9 @@
-"""`/graphql` over HTTP: the GraphQL-over-HTTP specification on top of Strawberry's ASGI view."""
+"""`/graphql`: the GraphQL-over-HTTP specification on top of Strawberry's ASGI view, and the way to the live streams."""
 
 import copy
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, Protocol, TypeVar
 from uuid import uuid4
 
@@ -10,7 +11,7 @@ from cross_web import AsyncHTTPRequestAdapter, HTTPException, StarletteRequestAd
 from graphql import GraphQLError, OperationType
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 from strawberry.asgi import GraphQL
 from strawberry.http import GraphQLHTTPResponse, GraphQLRequestData
@@ -18,9 +19,12 @@ from strawberry.schema import BaseSchema
 from strawberry.types import ExecutionResult
 from strawberry.types.execution import PreExecutionError
 
-from graph import answers, costs, masking, requests, uploads
-from graph.documents import Documents
-from graph.operations import Opening, OperationSteps
+from graph import answers, costs, masking, requests, sse, uploads
+from graph.executions import Executions
+from graph.operations import OperationSteps
+from graph.sse import EventStream
+from graph.streaming import Live
+from graph.websockets import Socket
 
 # What keeps a request from being served at all shows in the status, whatever the media type.
 STATUSES = {"UNAUTHENTICATED": 401, "RATE_LIMITED": 429, "UNAVAILABLE": 503, "INTERNAL": 500}
@@ -39,7 +43,9 @@ Context = TypeVar("Context", bound=Reader)
 
 
 class Endpoint(GraphQL[Any, None]):
-    """The ASGI application behind `/graphql`; WebSockets are refused."""
+    """The ASGI application behind `/graphql`; without `live`, WebSockets are refused and nothing is streamed."""
+
+    live: Live | None = None
 
     def __init__(
         self,
@@ -56,32 +62,38 @@ class Endpoint(GraphQL[Any, None]):
         served.extensions = (OperationSteps, *served.extensions)
         super().__init__(served, graphql_ide="graphiql" if page else None, subscription_protocols=())
         given = limits or costs.Limits()
-        self.limits = given if introspection else replace(given, introspections=0)
-        self.documents = Documents(served._schema, self.limits)
-        self.masking = masking.Masking(explain)
+        given = given if introspection else replace(given, introspections=0)
+        self.executions = Executions(served, given, explain, default_language)
         self.build_context = build_context
-        self.default_language = default_language
         self.page = page
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer with well-formed GraphQL, whatever was sent."""
+        if scope["type"] == "websocket" and self.live is not None:
+            await Socket(self.live, scope, receive, send).serve()
+            return
         if scope["type"] == "websocket":
             await WebSocket(scope, receive, send).close()  # before it is accepted: the handshake is answered 403
             return
         request = Request(scope, receive)
         try:
             response = await self._answered(request)
+            if getattr(request.state, "is_unread", False) and isinstance(response, Response):
+                response.headers["connection"] = "close"
+            await response(scope, receive, send)
         except ClientDisconnect:
             return  # nobody is left to read an answer
         finally:
             uploads.close(request)
-        if getattr(request.state, "is_unread", False):
-            response.headers["connection"] = "close"
-        await response(scope, receive, send)
 
-    async def _answered(self, request: Request) -> Response:
+    async def _answered(self, request: Request) -> ASGIApp:
         accept = accepted(request)
         try:
+            if (
+                self.live is not None
+                and answers.preferred(accept, (sse.MEDIA_TYPE, *answers.OFFERED)) == sse.MEDIA_TYPE
+            ):
+                return await self._streamed(self.live, request)
             return await self.run(request)
         except answers.RequestRefused as refused:
             return answers.refuse(refused, accept)
@@ -92,9 +104,22 @@ class Endpoint(GraphQL[Any, None]):
             raise
         except Exception as error:  # the last place where it can be logged and masked
             found = [GraphQLError(str(error), original_error=error)]
-            shown = self.masking.shown(found, self.default_language, request_id(request))
+            shown = self.executions.masking.shown(found, self.executions.language, request_id(request))
             body = answers.encode({"errors": [error.formatted for error in shown]})
             return answers.respond(body, answers.preferred(accept) or answers.JSON, 500)
+
+    async def _streamed(self, live: Live, request: Request) -> ASGIApp:
+        """The event stream that was asked for.
+
+        Raises:
+            answers.RequestRefused: when the request isn't of its form, or its method not for that.
+        """
+        check_method(request.method)
+        stream = EventStream(live, request, await asked(request))
+        if stream.kind is OperationType.MUTATION:
+            check_kind(stream.kind, request.method)
+        request.state.is_stream = True
+        return stream
 
     async def get_sub_response(self, request: Request | WebSocket) -> Response:
         """The response that fields may add cookies and headers to; it carries the media type agreed on.
@@ -102,9 +127,7 @@ class Endpoint(GraphQL[Any, None]):
         Raises:
             answers.RequestRefused: 405 for another method than GET and POST, 406 when no media type suits.
         """
-        if request.scope["method"] not in ("GET", "POST"):
-            message = "GraphQL is served by GET and POST."
-            raise answers.RequestRefused(405, "METHOD_NOT_ALLOWED", message, {"allow": "GET, POST"})
+        check_method(request.scope["method"])
         response = await super().get_sub_response(request)
         response.media_type = answers.preferred(accepted(request))
         if response.media_type is None and not self._wants_page(request):
@@ -140,12 +163,8 @@ class Endpoint(GraphQL[Any, None]):
         Raises:
             answers.RequestRefused: when the request isn't of its form.
         """
-        if request.method == "GET":
-            return requests.from_query({name: str(value) for name, value in request.query_params.items()})
-        if uploads.is_multipart(request.content_type or ""):
-            assert isinstance(request, StarletteRequestAdapter)
-            return await uploads.received(request._request)
-        return requests.from_body(request.content_type or "", await request.get_body())
+        assert isinstance(request, StarletteRequestAdapter)
+        return await asked(request._request)
 
     def encode_json(self, data: object) -> bytes:
         """UTF-8 JSON."""
@@ -161,37 +180,17 @@ class Endpoint(GraphQL[Any, None]):
         request_data: GraphQLRequestData,
     ) -> ExecutionResult:
         """Prepare, weigh, execute and mask one operation; the cost is in the extensions of the answer."""
-        prepared = self.documents.prepare(request_data.query or "", request_data.operation_name)
-        if prepared.errors:
-            return self._refused(prepared.errors, sub_response, {})
-        check_kind(prepared.kind, request_adapter.method)
-        cost = self.documents.cost(prepared, request_data.variables or {})
-        extensions = {"cost": {"value": min(cost, 2**53 - 1), "ceiling": self.limits.cost}}
-        if cost > self.limits.cost:
-            return self._refused([costs.exceeded("cost", cost, self.limits.cost)], sub_response, extensions)
-        opening = Opening[Any](prepared, lambda: self.build_context(request, sub_response))
-        result = await self._executed(opening, request_data)
-        language = self.default_language if opening.context is None else opening.context.language
-        errors = self.masking.shown(result.errors or [], language, request_id(request))
-        extensions = {**(result.extensions or {}), **extensions}
-        # Errors without a path, and nothing else, come from before execution: the context, the variables.
-        if errors and result.data is None and all(error.path is None for error in errors):
-            return self._refused(errors, sub_response, extensions)
-        return ExecutionResult(result.data, errors or None, extensions)
+        ready = self.executions.ready(request_data)
+        if ready.prepared.kind is not None:
+            check_kind(ready.prepared.kind, request_adapter.method)
+        build = partial(self.build_context, request, sub_response)
+        result = await self.executions.run(ready, build, request_id(request))
+        if isinstance(result, PreExecutionError):
+            self._refused(result.errors or [], sub_response)
+        return result
 
-    async def _executed(self, opening: Opening[Any], request_data: GraphQLRequestData) -> ExecutionResult:
-        return await self.schema.execute(
-            request_data.query,
-            variable_values=request_data.variables or {},
-            context_value=opening,
-            operation_name=request_data.operation_name,
-            operation_extensions=request_data.extensions,
-        )
-
-    def _refused(
-        self, errors: Sequence[GraphQLError], response: Response, extensions: dict[str, Any]
-    ) -> PreExecutionError:
-        """The result of an operation that wasn't executed, the status going by the media type and the first error."""
+    def _refused(self, errors: Sequence[GraphQLError], response: Response) -> None:
+        """Set the status of an operation that wasn't executed: it goes by the media type and the first error."""
         details = errors[0].extensions or {}
         refused = 400 if response.media_type == answers.GRAPHQL_RESPONSE else 200
         response.status_code = STATUSES.get(str(details.get("code")), refused)
@@ -199,7 +198,6 @@ class Endpoint(GraphQL[Any, None]):
             response.headers["retry-after"] = str(details["retryAfter"])
         if response.status_code == 401:
             response.headers["www-authenticate"] = "Bearer"
-        return PreExecutionError(data=None, errors=list(errors), extensions=extensions)
 
     async def process_result(self, request: Request, result: ExecutionResult) -> GraphQLHTTPResponse:
         """The response map, without `data` when nothing was executed."""
@@ -219,9 +217,34 @@ class Endpoint(GraphQL[Any, None]):
         return response
 
 
+async def asked(request: Request) -> GraphQLRequestData:
+    """The operation that a request asks for, in its query, its JSON body or its form.
+
+    Raises:
+        answers.RequestRefused: when the request isn't of its form.
+    """
+    content_type = request.headers.get("content-type", "")
+    if request.method == "GET":
+        return requests.from_query(dict(request.query_params))
+    if uploads.is_multipart(content_type):
+        return await uploads.received(request)
+    return requests.from_body(content_type, await request.body())
+
+
 def accepted(request: Request | WebSocket) -> str:
     """All that the client accepts, as one `Accept` header."""
     return ",".join(request.headers.getlist("accept"))
+
+
+def check_method(method: str) -> None:
+    """Let GET and POST pass.
+
+    Raises:
+        answers.RequestRefused: 405 for any other.
+    """
+    if method not in ("GET", "POST"):
+        message = "GraphQL is served by GET and POST."
+        raise answers.RequestRefused(405, "METHOD_NOT_ALLOWED", message, {"allow": "GET, POST"})
 
 
 def check_kind(kind: OperationType | None, method: str) -> None:

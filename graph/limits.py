@@ -116,9 +116,12 @@ class Gate:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve the request, or answer 429 with a GraphQL error that says when to come back."""
         try:
-            if scope["type"] == "http":
+            if scope["type"] in ("http", "websocket"):
                 await self.limits.count(EVERYTHING, "requests", source_of(HTTPConnection(scope)))
         except RateLimited as limited:
+            if scope["type"] == "websocket":
+                await send({"type": "websocket.close"})  # before it is accepted: the handshake is answered 403
+                return
             extensions = {"code": "RATE_LIMITED", "retryAfter": limited.retry_after}
             error = {"message": "Too many requests from this address; wait a little.", "extensions": extensions}
             media_type = answers.preferred(Headers(scope=scope).get("accept", "")) or answers.JSON

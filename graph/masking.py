@@ -7,10 +7,11 @@ from typing import Any, Final, Generic, TypeVar
 import structlog
 from graphql import GraphQLError, GraphQLSyntaxError
 
+from models.endings import StreamEnded
 from models.errors import DatabaseAway, DomainError, Forbidden, NotFound, RateLimited, Unauthenticated
 
 Language = TypeVar("Language")
-Expected = DomainError | Unauthenticated | RateLimited | DatabaseAway
+Expected = DomainError | Unauthenticated | RateLimited | DatabaseAway | StreamEnded
 
 MOST_ERRORS: Final = 100
 MOST_CHARACTERS: Final = 500
@@ -59,6 +60,8 @@ class Masking(Generic[Language]):
         if isinstance(raised, DomainError):
             for refusal in raised.each():
                 yield located(error, self.explain(refusal, language), domain_code(refusal))
+        elif isinstance(raised, StreamEnded):
+            yield located(error, self.explain(raised, language), raised.code)
         elif isinstance(raised, Unauthenticated):
             yield located(error, self.explain(raised, language), "UNAUTHENTICATED")
         elif isinstance(raised, RateLimited):

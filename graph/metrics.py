@@ -24,6 +24,20 @@ class Metrics:
             "rattache_outbox_oldest_seconds", "How long the oldest of them has waited.", registry=self.registry
         )
 
+        self.live_connections = Gauge(
+            "rattache_live_connections", "Connections of signed-in readers, WebSocket or event stream.",
+            registry=self.registry,
+        )  # fmt: skip
+        self.live_streams = Gauge("rattache_live_streams", "Subscriptions that are live.", registry=self.registry)
+        self.live_deliveries = Counter("rattache_live_deliveries", "Responses delivered.", registry=self.registry)
+        self.live_executions = Counter(
+            "rattache_live_executions", "Executions behind the deliveries: one serves many.", registry=self.registry
+        )
+        self.live_endings = Counter(
+            "rattache_live_endings", "Streams and connections ended by the server, by code.", ["code"],
+            registry=self.registry,
+        )  # fmt: skip
+
     def observe(self, path: str, status: int, outcome: str, seconds: float) -> None:
         """Count one answered request; `outcome` is empty unless it was a GraphQL operation."""
         place = path.split("/", 2)[1] if path.startswith("/") else ""

@@ -58,7 +58,7 @@ def from_json(text: bytes, what: str) -> GraphQLRequestData:
     parameters = decode(text, what)
     if not isinstance(parameters, dict):
         raise _bad(f"The {what} must be one JSON object.")
-    return _checked(parameters)
+    return checked(parameters)
 
 
 def from_query(parameters: Mapping[str, str]) -> GraphQLRequestData:
@@ -72,10 +72,15 @@ def from_query(parameters: Mapping[str, str]) -> GraphQLRequestData:
         if name in decoded:
             decoded[name] = decode(decoded[name], f"parameter `{name}`") if decoded[name].strip() else None
     decoded["operationName"] = decoded.get("operationName") or None
-    return _checked(decoded)
+    return checked(decoded)
 
 
-def _checked(parameters: dict[str, Any]) -> GraphQLRequestData:
+def checked(parameters: dict[str, Any]) -> GraphQLRequestData:
+    """The GraphQL request of decoded parameters.
+
+    Raises:
+        answers.RequestRefused: 400, when one isn't of its shape.
+    """
     query = parameters.get("query")
     if query is None:
         raise _bad("The parameter `query` is missing.")

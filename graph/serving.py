@@ -2,19 +2,24 @@
 
 import asyncio
 import os
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 import uvicorn
 from starlette.applications import Starlette
 
-from graph import app, demo, keys, logs, settings, workers
+from graph import app, bodies, demo, keys, logs, settings, workers
 from graph.settings import LOOPBACK, Settings, SettingsRefused
 from models import database
 from schema import sdl
 
 OPTIONS = "RATTACHE_SERVE"  # how the options reach the processes of `--workers`: a host, and the words that follow
 GRACE_SECONDS = 15
+WEBSOCKETS: dict[str, Any] = {
+    "ws_max_size": bodies.MEBIBYTE,
+    "ws_per_message_deflate": False,  # most messages are short, and each connection would keep a dictionary
+    "ws_ping_interval": None,  # pings of our own go to all readers, in the protocol that they speak
+}
 
 
 def serve(
@@ -56,6 +61,7 @@ def serve(
         log_config=None,
         server_header=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
+        **WEBSOCKETS,
     )
 
 

@@ -63,6 +63,7 @@ class Settings(BaseSettings):
     session_idle: Span = timedelta(hours=12)
     courier_lease: Span = timedelta(seconds=30)
     job_period: Span | None = None
+    live_replay: Span = timedelta(hours=24)
     rate_limits: Switch = True
     graphiql: Switch = True
     introspection: Switch = True
@@ -150,7 +151,7 @@ class Settings(BaseSettings):
             raise ValueError("must be a time zone's name, such as Europe/Paris")
         return value
 
-    @field_validator("session_idle")
+    @field_validator("session_idle", "live_replay")
     @classmethod
     def _some(cls, value: timedelta) -> timedelta:
         if value < timedelta(minutes=1):

@@ -63,7 +63,8 @@ class Traffic:
         finally:
             seconds = time.perf_counter() - began
             outcome = str(state.get("outcome", ""))
-            self.metrics.observe(scope["path"], status, outcome, seconds)
+            if "is_stream" not in state:  # for as long as it lasts is no time to answer
+                self.metrics.observe(scope["path"], status, outcome, seconds)
             log.info(
                 "request",
                 request_id=request_id,

@@ -374,13 +374,16 @@ class AttachmentFilter:
 
 # A viewer's right over a structure's attachments: an attachment of theirs, as a manager, in effect. The session
 # guarantees that the viewer's account is active. Source: DOMAIN 4.
+MANAGES = (
+    "mine.role <> 'SIMPLE_USER' AND mine.status = 'VALIDATED' AND mine.valid_from <= :today"
+    " AND (mine.valid_until IS NULL OR mine.valid_until >= :today)"
+)
+
+
 def managed_by_viewer(alias: str) -> str:
     """The condition that the viewer manages the structure of the row of this alias."""
-    return (
-        f"{alias}.structure_id IN (SELECT mine.structure_id FROM attachments mine WHERE mine.user_id = :viewer"
-        " AND mine.role <> 'SIMPLE_USER' AND mine.status = 'VALIDATED' AND mine.valid_from <= :today"
-        " AND (mine.valid_until IS NULL OR mine.valid_until >= :today))"
-    )
+    managed = f"SELECT mine.structure_id FROM attachments mine WHERE mine.user_id = :viewer AND {MANAGES}"
+    return f"{alias}.structure_id IN ({managed})"
 
 
 MANAGED_BY_VIEWER = managed_by_viewer("a")

@@ -1,6 +1,7 @@
 """Sessions: who came in with which opaque token, and until when it is good."""
 
 import hashlib
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from tortoise import fields
@@ -69,6 +70,20 @@ async def actor_of(token: str, *, now: datetime, idle: timedelta) -> Actor | Non
     if stale:
         await Session.filter(id=session_id, last_seen_at__lt=now).update(last_seen_at=now)
     return Actor(account_id, session_id, PlatformRole(role) if role else None, Language(language))
+
+
+@database.guarded
+async def actors_of(session_ids: Collection[int], *, now: datetime, idle: timedelta) -> dict[int, Actor]:
+    """Who comes by each of these sessions; those that are over, or whose account isn't active, are missing."""
+    rows = await database.fetch(
+        "SELECT s.id, s.account_id, u.platform_role, u.language FROM sessions s"
+        f" JOIN accounts u ON u.id = s.account_id WHERE s.id IN :ids AND {LIVE} AND u.state = :active",
+        {"ids": sorted(session_ids), "now": now, "idle_since": now - idle, "active": AccountState.ACTIVE},
+    )
+    return {
+        id: Actor(account_id, id, PlatformRole(role) if role else None, Language(language))
+        for id, account_id, role, language in rows
+    }
 
 
 async def end(account_id: int, *, only: set[int] | None = None, keep: int | None = None) -> int:

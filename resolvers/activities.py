@@ -248,3 +248,9 @@ async def of_accounts(
 async def visible(scope: Scope, ids: Sequence[int], selection: Selection) -> list[Row | None]:
     """The activities of these ids that concern the viewer today, in their order; None for the others."""
     return await ACTIVITIES.found(ids, selection, [CONCERNS_VIEWER], scope.viewing())
+
+
+async def by_ids(scope: Scope, ids: Sequence[int | None], selection: Selection) -> list[Row | None]:
+    """The activities of these ids, in their order; None for None. What leads here concerned the viewer already."""
+    personal = "acknowledged_at" in selection.columns
+    return await ACTIVITIES.found(ids, selection, parameters=scope.viewing() if personal else {})

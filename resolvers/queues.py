@@ -21,7 +21,7 @@ from resolvers.scope import Scope
 
 async def by_ids(scope: Scope, ids: Sequence[int | None], selection: Selection) -> list[Row | None]:
     """The attachments of these ids, in their order; None for None. What leads here was already visible."""
-    return await ATTACHMENTS.found(ids, selection, parameters=scope.viewing())
+    return await ATTACHMENTS.found(ids, selection, parameters={"today": scope.today()})
 
 
 async def visible(scope: Scope, ids: Sequence[int], selection: Selection) -> list[Row | None]:

@@ -51,6 +51,7 @@ class Office:
     store: Store = field(default_factory=Nowhere)
     quota: Quota = field(default_factory=Quota)
     scanner: Scanner | None = None
+    replay: timedelta = timedelta(hours=24)  # how far back a live stream may begin
 
 
 @dataclass

@@ -13,6 +13,7 @@ from schema import enums as enums
 from schema.accounts import AccountMutation, AccountQuery
 from schema.activities import ActivityMutation
 from schema.attachments import AttachmentMutation
+from schema.changes import ChangeQuery, Subscription
 from schema.deactivations import DeactivationMutation
 from schema.documents import DocumentMutation, DocumentQuery
 from schema.escalations import EscalationMutation, EscalationQuery
@@ -26,7 +27,7 @@ from schema.uploads import SCALARS
 from schema.vacancies import VacancyQuery
 
 Query: Any = merge_types(
-    "Query", (LookupQuery, AccountQuery, StructureQuery, DocumentQuery, EscalationQuery, VacancyQuery)
+    "Query", (LookupQuery, AccountQuery, StructureQuery, DocumentQuery, EscalationQuery, VacancyQuery, ChangeQuery)
 )
 Mutation: Any = merge_types(
     "Mutation",
@@ -53,7 +54,7 @@ class Schema(strawberry.Schema):
         """Nothing: whoever answers the request logs what went wrong, once."""
 
 
-schema = Schema(query=Query, mutation=Mutation, config=StrawberryConfig(scalar_map=SCALARS))
+schema = Schema(query=Query, mutation=Mutation, subscription=Subscription, config=StrawberryConfig(scalar_map=SCALARS))
 arguments.complete(schema._schema)
 
 

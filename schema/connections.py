@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+from collections.abc import Sequence
 from typing import Annotated, Any, Generic, TypeVar
 
 import orjson
@@ -60,8 +61,8 @@ def page_of(first: int | None, after: str | None, last: int | None, before: str 
     return Page(
         size=DEFAULT_SIZE if size is None else size,
         backward=last is not None,
-        after=_position(after, "after"),
-        before=_position(before, "before"),
+        after=position_of(after, "after"),
+        before=position_of(before, "before"),
     )
 
 
@@ -82,10 +83,20 @@ def connection_of(found: Slice, kind: type[Connection[Any]] = Connection, **more
 
 
 def _cursor(row: Any, keys: tuple[str, ...]) -> str:
-    return base64.urlsafe_b64encode(orjson.dumps([getattr(row, key) for key in keys])).decode()
+    return cursor_of([getattr(row, key) for key in keys])
 
 
-def _position(cursor: str | None, argument: str) -> tuple[CursorPart, ...] | None:
+def cursor_of(parts: Sequence[CursorPart]) -> str:
+    """The opaque text of a place."""
+    return base64.urlsafe_b64encode(orjson.dumps(parts)).decode()
+
+
+def position_of(cursor: str | None, argument: str) -> tuple[CursorPart, ...] | None:
+    """The place that a cursor stands for.
+
+    Raises:
+        Invalid: when it is none of ours.
+    """
     if cursor is None:
         return None
     try:

@@ -7,9 +7,10 @@ from zoneinfo import ZoneInfo
 from babel.dates import format_date, format_datetime
 
 from models.accounts import Language
+from models.endings import StreamEnded
 from models.errors import DatabaseAway, DomainError, RateLimited, Refusals, Unauthenticated
 
-Refusal = DomainError | Unauthenticated | RateLimited | DatabaseAway
+Refusal = DomainError | Unauthenticated | RateLimited | DatabaseAway | StreamEnded
 Words = Mapping[str, tuple[str, str]]  # (French, English)
 
 WORDS: Words = {
@@ -180,6 +181,23 @@ WORDS: Words = {
     "RateLimited": (
         "Trop de tentatives : réessayez dans {retry_after} secondes.",
         "Too many tries: try again in {retry_after} seconds.",
+    ),
+    "RefetchNeeded": (
+        "Ce curseur est trop ancien pour tout rejouer : rechargez les données, puis suivez sans lui.",
+        "This cursor is too old for a replay: fetch the data anew, then follow without it.",
+    ),
+    "RightLost": (
+        "Le droit de suivre ces changements a pris fin.",
+        "The right to follow these changes has ended.",
+    ),
+    "SessionOver": ("Votre session est terminée.", "Your session is over."),
+    "ReaderTooSlow": (
+        "La lecture est trop lente : reprenez avec le dernier curseur.",
+        "The reading is too slow: resume with the last cursor.",
+    ),
+    "ServerStopping": (
+        "Ce serveur s'arrête : reconnectez-vous avec le dernier curseur.",
+        "This server is stopping: connect again with the last cursor.",
     ),
     "DatabaseAway": (
         "Le service est momentanément indisponible : réessayez dans un instant.",

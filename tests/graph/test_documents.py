@@ -81,4 +81,4 @@ async def test_endpoint_prepares_once_for_many_requests() -> None:
     for name in ("a", "b", "c"):
         answer = await toys.ask("query ($n: String!) { hello(name: $n) }", app, variables={"n": name})
         assert answer.json()["data"] == {"hello": f"Hello, {name}."}
-    assert len(app.documents) == 1
+    assert len(app.executions.documents) == 1

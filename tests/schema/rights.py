@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from models import events
 from models.accounts import Account, AccountState
 from models.activities import Activity
 from models.actors import PlatformRole
@@ -319,7 +320,53 @@ QUERIES: dict[str, Row] = {
     ),
     "spaces": (lambda w: "spaces { code }", SIGNED_IN),
     "documentsArchiveUrl": (lambda w: f'documentsArchiveUrl(ids: ["{w.id(w.document)}"])', OWNER),
+    "liveCursor": (lambda w: "liveCursor", SIGNED_IN),
 }
+# Who is delivered a change of somebody else's in the world's structure, which `happen` makes; the last row's is the principal manager's own.
+OF_MANAGERS: Answers = ("UNAUTHENTICATED", "nothing", "nothing", "ok", "ok", "nothing")
+ON_THE_STRUCTURE: Answers = ("UNAUTHENTICATED", "NOT_FOUND", "nothing", "ok", "ok", "ok")
+STREAMS: dict[str, Row] = {
+    "attachmentStatusChanged": (lambda w: "attachmentStatusChanged(after: <start>) { cursor }", OF_MANAGERS),
+    "attachmentStatusChanged on a structure": (
+        lambda w: f'attachmentStatusChanged(structureId: "{w.id(w.structure)}", after: <start>) {{ cursor }}',
+        ON_THE_STRUCTURE,
+    ),
+    "spaceSubscriptionStatusChanged": (
+        lambda w: "spaceSubscriptionStatusChanged(after: <start>) { cursor }",
+        OF_MANAGERS,
+    ),
+    "spaceSubscriptionStatusChanged on a structure": (
+        lambda w: f'spaceSubscriptionStatusChanged(structureId: "{w.id(w.structure)}", after: <start>) {{ cursor }}',
+        ON_THE_STRUCTURE,
+    ),
+    "activityRecorded": (
+        lambda w: "activityRecorded(after: <start>) { cursor }",
+        ("UNAUTHENTICATED", "nothing", "ok", "ok", "ok", "nothing"),
+    ),
+    "accountStateChanged": (
+        lambda w: "accountStateChanged(after: <start>) { cursor }",
+        ("UNAUTHENTICATED", "nothing", "nothing", "nothing", "ok", "nothing"),
+    ),
+}
+
+
+async def happen(world: World, at: datetime) -> None:
+    """One change for each stream: in the structure, and of the principal manager's account."""
+    principal, structure = world.viewers["principal"], world.structure
+    assert principal is not None
+    tim, wes = world.tim, world.wes
+    now, then = {"status": "VALIDATED", "role": "SIMPLE_USER"}, {"status": "PENDING", "role": "SIMPLE_USER"}
+    places = {"structure_id": structure.id, "before": then, "after": now}
+    await events.append(
+        events.AttachmentValidated(subject_id=tim.user_id, attachment_id=tim.id, **places),
+        events.SpaceSubscriptionValidated(subject_id=wes.user_id, subscription_id=wes.id, **places),
+        events.ActivityRecorded(structure_id=structure.id, activity_id=world.activity.id),
+        events.AccountReactivated(subject_id=principal.id, before={"state": "DEACTIVATED"}, after={"state": "ACTIVE"}),
+        actor_id=None,
+        at=at,
+    )
+
+
 # Fields that some of those who reach the type don't see. Each is asked of the world's structure, or of a person there.
 FIELDS: dict[str, Row] = {
     "Query.node of an Activity": (
@@ -392,4 +439,8 @@ SAME_FOR_ALL = {
     "SuccessionNeeded": "structure candidates",
     "PageInfo": "hasNextPage hasPreviousPage startCursor endCursor",
     "UserError": "code message path",
+    "AttachmentStatusChanged": "cursor occurredAt attachment previousStatus status role actor",
+    "SpaceSubscriptionStatusChanged": "cursor occurredAt spaceSubscription previousStatus status actor",
+    "AccountStateChanged": "cursor occurredAt account previousState state",
+    "ActivityRecorded": "cursor occurredAt activity",
 }

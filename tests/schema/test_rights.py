@@ -3,6 +3,7 @@
 The rows are checked against the schema itself: a new field or mutation without a row here fails.
 """
 
+import asyncio
 import io
 from collections.abc import Callable
 from typing import Any
@@ -10,13 +11,16 @@ from typing import Any
 import pytest
 from graphql import GraphQLObjectType
 
+from models import changes
+from models.changes import Position
 from models.documents import File
 from resolvers.documents import Upload
 from resolvers.scope import Scope
 from schema import schema
+from schema.changes import text_of
 from schema.context import Context
 from tests import factories
-from tests.schema.rights import FIELDS, MUTATIONS, QUERIES, SAME_FOR_ALL, VIEWERS, Row, World, build
+from tests.schema.rights import FIELDS, MUTATIONS, QUERIES, SAME_FOR_ALL, STREAMS, VIEWERS, Row, World, build, happen
 
 
 @pytest.fixture
@@ -31,13 +35,14 @@ def _fields(name: str) -> set[str]:
     return set(kind.fields)
 
 
-def test_matrix_has_a_row_for_every_query_and_mutation() -> None:
+def test_matrix_has_a_row_for_every_query_mutation_and_stream() -> None:
+    assert {name.split()[0] for name in STREAMS} == _fields("Subscription")
     assert set(MUTATIONS) == _fields("Mutation")
     assert set(QUERIES) == _fields("Query")
 
 
 def test_matrix_has_a_row_for_every_field_of_every_type() -> None:
-    mechanical = ("Payload", "Connection", "Edge", "Result", "Query", "Mutation")
+    mechanical = ("Payload", "Connection", "Edge", "Result", "Query", "Mutation", "Subscription")
     for name, kind in schema._schema.type_map.items():
         if isinstance(kind, GraphQLObjectType) and not name.startswith("__") and not name.endswith(mechanical):
             restricted = {row.split(".")[1] for row in FIELDS if row.startswith(f"{name}.")}
@@ -94,6 +99,29 @@ async def test_query_answers_each_viewer_as_the_matrix_says(
     assert principal is not None
     await principal.update_from_dict({"line1": "1", "postcode": "75001", "city": "Paris", "country": "FR"}).save()
     assert await _answer(scope_of(world.viewers[viewer]), "query", make(world)) == expected
+
+
+async def _delivered(scope: Scope, field: str) -> str:
+    """`ok`, `nothing`, or the code of the refusal."""
+    document = f"subscription {{ answer: {field} }}".replace("<start>", f'"{text_of(Position())}"')
+    stream = await schema.subscribe(document, context_value=Context(scope=scope))
+    async for result in stream:  # type: ignore[union-attr]
+        if result.errors:
+            original: Any = result.errors[0].original_error
+            return {"Unauthenticated": "UNAUTHENTICATED"}.get(type(original).__name__) or str(original.code)
+        return "ok"
+    return "nothing"
+
+
+@pytest.mark.parametrize(("make", "viewer", "expected"), _cases(STREAMS))
+async def test_stream_delivers_to_each_viewer_as_the_matrix_says(
+    world: World, scope_of: Callable[..., Scope], make: Callable[[World], str], viewer: str, expected: str
+) -> None:
+    scope = scope_of(world.viewers[viewer])
+    await happen(world, scope.now())
+    while await changes.is_waiting():
+        await asyncio.sleep(0.02)
+    assert await _delivered(scope, make(world)) == expected
 
 
 @pytest.mark.parametrize("name", MUTATIONS)

@@ -1,0 +1,316 @@
+"""The broadcast of one process: changes read once, in order, and delivered to whom they concern while they may read.
+
+Whatever wakes it, it only looks sooner: it looks every second anyway. A stream joins at the place it has replayed to,
+under the lock that a delivery holds, so that nothing falls between replay and live, and nothing comes twice.
+"""
+
+import asyncio
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Protocol
+
+import structlog
+
+from graph.deliveries import Deliveries, Group
+from graph.metrics import Metrics
+from models import changes, sessions
+from models.actors import Actor
+from models.changes import Change, Position, Stretch, Topic
+from models.endings import RightLost, ServerStopping, SessionOver, StreamEnded
+from models.errors import Conflict, DatabaseAway
+from resolvers.changes import Level, Watch, level_of
+from resolvers.scope import Office
+
+POLL_SECONDS = 1.0
+WAITING_SECONDS = 0.05  # until the next look while an older transaction holds events back
+MOST_EVENTS = 200
+MOST_CHECKED = 1_000  # people looked at again each second though nothing happened to them
+
+log = structlog.get_logger(__name__)
+
+
+class Listener(Protocol):
+    """A connection with somebody at its end."""
+
+    actor: Actor | None
+
+    @property
+    def streams(self) -> Collection["Stream"]:
+        """Those that are open on it."""
+
+    def deliver(self, stream: "Stream", text: str) -> None:
+        """Let a response follow on the stream."""
+
+    async def room(self) -> None:
+        """Return once there is room for more."""
+
+    def finish(self, stream: "Stream", ending: StreamEnded) -> None:
+        """End one stream, saying why."""
+
+    def hang_up(self, ending: StreamEnded) -> None:
+        """End all of them, saying why."""
+
+
+@dataclass(eq=False, slots=True)
+class Stream:
+    """One open subscription: whose, of which group, how far it has come and by which right."""
+
+    listener: Listener
+    id: str
+    group: Group
+    level: Level
+    position: Position
+    is_over: bool = False
+
+
+class Broadcast:
+    """All streams of this process, and the one task that reads changes for them."""
+
+    def __init__(self, office: Office, deliveries: Deliveries, metrics: Metrics) -> None:
+        self._office = office
+        self._deliveries = deliveries
+        self._metrics = metrics
+        self._groups: dict[Any, Group] = {}
+        self._people: dict[int, set[Listener]] = {}
+        self._delivering = asyncio.Lock()
+        self._woken = asyncio.Event()
+        self._turn: Iterator[int] = iter(())
+        self.position = Position()
+        self.is_stopping = False
+
+    # -------------------------------------------------------------- those who listen
+    def enter(self, listener: Listener) -> None:
+        """Watch over a connection whose reader is known: it is hung up on as soon as the session is over."""
+        assert listener.actor is not None
+        self._people.setdefault(listener.actor.account_id, set()).add(listener)
+        self._metrics.live_connections.inc()
+
+    def leave(self, listener: Listener) -> None:
+        """Forget a connection and its streams."""
+        for stream in list(listener.streams):
+            self.part(stream)
+        if listener.actor is not None:
+            present = self._people.get(listener.actor.account_id, set())
+            if listener in present:
+                present.remove(listener)
+                self._metrics.live_connections.dec()
+            if not present:
+                self._people.pop(listener.actor.account_id, None)
+
+    def part(self, stream: Stream) -> None:
+        """Deliver nothing more on the stream."""
+        assert stream.listener.actor is not None
+        account_id, group = stream.listener.actor.account_id, stream.group
+        stream.is_over = True
+        members = group.members.get(account_id)
+        if members and stream in members:
+            members.remove(stream)
+            self._metrics.live_streams.dec()
+            if not members:
+                del group.members[account_id]
+            if not group.members and self._groups.get(group.key) is group:
+                del self._groups[group.key]
+
+    async def join(self, stream: Stream, watch: Watch) -> None:
+        """Replay what the stream missed, then let it be live.
+
+        Raises:
+            DatabaseAway: when what it missed can't be read for now.
+        """
+        while not stream.is_over:
+            if stream.position >= self.position:
+                async with self._delivering:
+                    if stream.position >= self.position and not stream.is_over:
+                        self._add(stream)
+                        return
+            until = max(self.position, await changes.head())
+            await self._replay(stream, watch, until)
+
+    def _add(self, stream: Stream) -> None:
+        assert stream.listener.actor is not None
+        group = stream.group = self._groups.setdefault(stream.group.key, stream.group)
+        group.members.setdefault(stream.listener.actor.account_id, set()).add(stream)
+        self._metrics.live_streams.inc()
+
+    async def _replay(self, stream: Stream, watch: Watch, until: Position) -> None:
+        while stream.position < until and not stream.is_over:
+            stretch = await watch.missed(stream.position, until)
+            reader = stream.listener.actor
+            assert reader is not None
+            if stretch.changes and not await self._present({reader.session_id}):
+                stream.listener.hang_up(SessionOver())
+                return
+            for change in stretch.changes:
+                text, _ = await self._deliveries.text(stream.group, change, reader)
+                if stream.is_over:
+                    return
+                stream.listener.deliver(stream, text)
+                stream.position = change.position
+                self._metrics.live_deliveries.inc()
+                await stream.listener.room()
+            stream.position = stretch.end
+
+    # -------------------------------------------------------------- reading and delivering
+    async def begin(self) -> None:
+        """Take the present place as the one to read on from.
+
+        Raises:
+            DatabaseAway: when it can't be told.
+        """
+        self.position = max(self.position, await changes.head())
+
+    def wake(self) -> None:
+        """Look now."""
+        self._woken.set()
+
+    async def run(self, pause: Callable[[float], Any] = asyncio.sleep) -> None:
+        """Read and deliver until cancelled."""
+        looked, wait = 0.0, 0.0
+        loop = asyncio.get_running_loop()
+        while True:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._woken.wait(), wait)
+            self._woken.clear()
+            is_due = loop.time() - looked >= POLL_SECONDS
+            try:
+                is_waiting = await self._look(is_due)
+            except (DatabaseAway, Conflict) as away:
+                log.warning("live_delayed", reason=type(away).__name__)
+                await pause(POLL_SECONDS)
+                continue
+            except Exception:
+                log.exception("live_failed")
+                await pause(POLL_SECONDS)
+                continue
+            looked = loop.time() if is_due else looked
+            wait = WAITING_SECONDS if is_waiting else max(0.0, looked + POLL_SECONDS - loop.time())
+
+    async def _look(self, is_due: bool) -> bool:
+        """Deliver all there is; whether more waits for an older transaction."""
+        if not self._groups and not self._people:
+            if is_due:
+                async with self._delivering:
+                    self.position = max(self.position, await changes.head())
+            return False
+        touched: set[int] = set()
+        while True:
+            stretch = await changes.after(self.position, zone=self._office.time_zone, most=MOST_EVENTS)
+            if stretch.end != self.position:
+                async with self._delivering:
+                    await self._deliver(stretch)
+                    self.position = stretch.end
+                touched |= stretch.touched
+            if stretch.is_last:
+                break
+        await self.check(touched | (self._next() if is_due else set()))
+        return await changes.is_waiting()
+
+    async def _deliver(self, stretch: Stretch) -> None:
+        topics = {group.topic for group in self._groups.values()}
+        found = [change for change in stretch.changes if change.topic in topics]
+        if not found:
+            return
+        people = await changes.concerned(found, self._today())
+        await self._dismiss(found, people)
+        plan = [
+            (change, group, streams)
+            for change in found
+            for group in list(self._groups.values())
+            if group.topic is change.topic and (streams := group.streams(change, people[change.position]))
+        ]
+        texts = await asyncio.gather(
+            *(self._deliveries.texts(group, change, _readers(streams)) for change, group, streams in plan)
+        )
+        for (change, _, streams), text in zip(plan, texts, strict=True):
+            self._hand_out(change, streams, text)
+
+    def _hand_out(self, change: Change, streams: Sequence[Stream], texts: dict[Actor, str]) -> None:
+        for stream in streams:
+            if not stream.is_over and stream.listener.actor is not None:
+                stream.position = change.position
+                stream.listener.deliver(stream, texts[stream.listener.actor])
+                self._metrics.live_deliveries.inc()
+
+    async def _dismiss(self, found: Sequence[Change], people: dict[Position, set[int]]) -> None:
+        """Hang up on those about to get something whose session is over."""
+        concerned: set[int] = set()
+        for change in found:
+            concerned |= people[change.position] & self._people.keys()
+        supporters = {
+            stream.listener.actor.account_id
+            for group in self._groups.values()
+            if group.structure_id is not None
+            for streams in group.members.values()
+            for stream in streams
+            if stream.level is Level.SUPPORT and stream.listener.actor is not None
+        }
+        await self._check_sessions(concerned | supporters)
+
+    # -------------------------------------------------------------- rights
+    async def check(self, account_ids: Collection[int]) -> None:
+        """End what these people may no longer follow: all of it with the session, single streams with their right."""
+        await self._check_sessions(account_ids)
+        present = {id for id in account_ids if id in self._people}
+        if not present:
+            return
+        standings = await changes.standings(present, self._today())
+        for id in present:
+            for listener in list(self._people.get(id, ())):
+                for stream in list(listener.streams):
+                    self._check_stream(stream, standings[id])
+
+    def _check_stream(self, stream: Stream, standing: changes.Standing) -> None:
+        actor, group = stream.listener.actor, stream.group
+        if actor is None or stream.is_over or group.topic is Topic.ACCOUNT:
+            return
+        level = level_of(standing, group.structure_id, is_support=actor.is_support)
+        if level < stream.level:
+            self.part(stream)
+            stream.listener.finish(stream, RightLost())
+        else:
+            stream.level = level
+
+    async def _check_sessions(self, account_ids: Collection[int]) -> None:
+        listeners = [listener for id in account_ids for listener in self._people.get(id, ())]
+        if not listeners:
+            return
+        good = await self._present({listener.actor.session_id for listener in listeners if listener.actor})
+        for listener in listeners:
+            if listener.actor is None:
+                continue
+            present = good.get(listener.actor.session_id)
+            if present is None:
+                self.leave(listener)
+                listener.hang_up(SessionOver())
+            elif present != listener.actor:
+                listener.actor = present  # support given or taken
+
+    async def _present(self, session_ids: Collection[int]) -> dict[int, Actor]:
+        office = self._office
+        return await sessions.actors_of(session_ids, now=office.clock(), idle=office.session_idle)
+
+    def _next(self) -> set[int]:
+        """Whom to look at again though no event says so: dates pass, and rows may be changed by hand."""
+        taken = set(islice(self._turn, MOST_CHECKED))
+        if len(taken) < MOST_CHECKED:
+            self._turn = iter(list(self._people))
+            taken |= set(islice(self._turn, MOST_CHECKED - len(taken)))
+        return taken
+
+    def _today(self) -> Any:
+        return self._office.clock().astimezone(self._office.time_zone).date()
+
+    # -------------------------------------------------------------- the end
+    def stop(self) -> None:
+        """Tell all readers to connect again, elsewhere or later."""
+        self.is_stopping = True
+        for listeners in list(self._people.values()):
+            for listener in list(listeners):
+                self.leave(listener)
+                listener.hang_up(ServerStopping())
+
+
+def _readers(streams: Sequence[Stream]) -> list[Actor]:
+    return list({stream.listener.actor for stream in streams if stream.listener.actor is not None})

@@ -1,0 +1,156 @@
+"""What the streaming transports share: who reads, operations answered or opened, and the signs of life."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, Protocol
+from uuid import uuid4
+
+from graphql import GraphQLError
+from starlette.requests import HTTPConnection
+from starlette.responses import Response
+from starlette.types import Scope
+from strawberry.types import ExecutionResult
+from strawberry.types.execution import PreExecutionError
+
+from graph import answers, authentication
+from graph.authentication import Authentication
+from graph.broadcasts import Broadcast, Listener, Stream
+from graph.deliveries import Deliveries, failed
+from graph.executions import Executions, Ready
+from graph.limits import EVERYTHING, source_of
+from graph.metrics import Metrics
+from graph.wakings import Wakings
+from models.accounts import Language
+from models.actors import Actor
+from models.endings import ServerStopping, SessionOver, StreamEnded
+from models.errors import RateLimited
+from resolvers.changes import Watch
+from schema.context import Context
+
+PING_SECONDS = 20.0
+PINGED_AT_ONCE = 500
+
+
+class Pinged(Protocol):
+    """A connection that gives and gets signs of life."""
+
+    def ping(self) -> None:
+        """Ask for one."""
+
+
+class Live:
+    """One process's streams: executions, the broadcast, the entrance by which readers come, and their connections."""
+
+    def __init__(self, executions: Executions, entrance: Authentication, metrics: Metrics, wakings: Wakings) -> None:
+        self._wakings = wakings
+        self._tasks: list[asyncio.Task[None]] = []
+        self.executions = executions
+        self.entrance = entrance
+        self.metrics = metrics
+        self.deliveries = Deliveries(entrance.office, executions, metrics)
+        self.broadcast = Broadcast(entrance.office, self.deliveries, metrics)
+        self.sockets: set[Pinged] = set()
+
+    async def start(self) -> None:
+        """Begin to read changes, from now on.
+
+        Raises:
+            DatabaseAway: when it can't be told where that is.
+        """
+        await self.broadcast.begin()
+        running = (self.broadcast.run(), self._wakings.run(self.broadcast.wake), self.ping())
+        self._tasks = [asyncio.create_task(work) for work in running]
+
+    async def stop(self) -> None:
+        """Tell all readers to connect again, and read no more."""
+        self.broadcast.stop()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    # -------------------------------------------------------------- readers
+    async def recognise(self, scope: Scope) -> Actor | None:
+        """Who is at the other end; None for nobody, and for an integration.
+
+        Raises:
+            SessionOver: when a token was given that isn't good any more.
+            DatabaseAway: when the database can't be asked.
+        """
+        connection = HTTPConnection(scope)
+        context = await self.context(connection)
+        named = authentication.token_of(connection, self.entrance.trusted)
+        bearer = named is not None and "authorization" in connection.headers
+        if context.scope.actor is None and bearer:
+            raise SessionOver
+        return context.scope.actor
+
+    async def context(self, connection: HTTPConnection) -> Context:
+        """The context of one operation on the connection; a cookie that it sets goes nowhere.
+
+        Raises:
+            DatabaseAway: when the database can't be asked.
+        """
+        return await self.entrance.context(connection, Response())
+
+    async def admit(self, connection: HTTPConnection) -> dict[str, Any] | None:
+        """Count one operation; the error to answer with when there were too many of the source."""
+        try:
+            await self.entrance.limits.count(EVERYTHING, "requests", source_of(connection))
+        except RateLimited as limited:
+            return failed(self.shown([GraphQLError("", original_error=limited)], connection))[0]
+        return None
+
+    # -------------------------------------------------------------- operations
+    async def answer(self, ready: Ready, connection: HTTPConnection) -> ExecutionResult:
+        """The answer to a query or mutation."""
+        return await self.executions.run(ready, lambda: self.context(connection), uuid4().hex)
+
+    async def open(
+        self, listener: Listener, id: str, ready: Ready, connection: HTTPConnection
+    ) -> tuple[Stream, Watch] | PreExecutionError:
+        """A stream that may join the broadcast with its watch, or why there is none."""
+        context: list[Context] = []
+
+        async def build() -> Context:
+            context.append(await self.context(connection))
+            if self.broadcast.is_stopping:
+                raise ServerStopping
+            return context[0]
+
+        watch = await self.executions.open(ready, build, uuid4().hex)
+        if isinstance(watch, PreExecutionError):
+            return watch
+        assert isinstance(watch, Watch)
+        group = self.deliveries.group(ready, watch, context[0].language)
+        return Stream(listener, id, group, watch.level, watch.since), watch
+
+    def written(self, result: ExecutionResult) -> str:
+        """The GraphQL response as JSON."""
+        response: dict[str, Any] = {"data": result.data}
+        if result.errors:
+            response["errors"] = failed(result.errors)
+        if result.extensions:
+            response["extensions"] = result.extensions
+        return answers.encode(response).decode()
+
+    # -------------------------------------------------------------- errors
+    def error(self, ending: StreamEnded, language: Language) -> dict[str, Any]:
+        """What a client reads of an ending."""
+        found = [GraphQLError("", original_error=ending)]
+        return failed(self.executions.masking.shown(found, language, uuid4().hex))[0]
+
+    def shown(self, errors: Sequence[GraphQLError], connection: HTTPConnection) -> list[GraphQLError]:
+        """Errors fit to be shown, in the language of the connection."""
+        language = self.entrance.scope(connection).language
+        return self.executions.masking.shown(errors, language, uuid4().hex)
+
+    # -------------------------------------------------------------- signs of life
+    async def ping(self) -> None:
+        """Ask every connection for a sign of life now and then, a few hundred at once, until cancelled."""
+        while True:
+            await asyncio.sleep(PING_SECONDS)
+            present = list(self.sockets)
+            for start in range(0, len(present), PINGED_AT_ONCE):
+                for socket in present[start : start + PINGED_AT_ONCE]:
+                    socket.ping()
+                await asyncio.sleep(0.05)

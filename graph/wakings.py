@@ -1,0 +1,100 @@
+"""Waking those who wait for changes, here and in other processes: at once where it works, and never relied upon."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Protocol
+from zlib import crc32
+
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from models import database
+from models.notices import Notices
+
+PAUSE_SECONDS = 1.0
+
+log = structlog.get_logger(__name__)
+
+
+class Line(Protocol):
+    """A way to the other processes."""
+
+    async def run(self) -> None:
+        """Hear the others until cancelled."""
+
+    async def give(self) -> None:
+        """Tell the others to look."""
+
+
+class RedisNotices:
+    """The line by Redis, of which every installation has a channel of its own."""
+
+    def __init__(self, url: str, database_url: str, heard: Callable[[], None]) -> None:
+        self._redis: Redis = Redis.from_url(url, socket_connect_timeout=2, socket_timeout=None)
+        self._channel = f"rattache:changes:{crc32(database_url.encode()):08x}"
+        self._heard = heard
+
+    async def run(self) -> None:
+        """Hear the others until cancelled."""
+        while True:
+            try:
+                async with self._redis.pubsub() as heard:
+                    await heard.subscribe(self._channel)
+                    self._heard()  # what was said while nobody listened
+                    async for message in heard.listen():
+                        if message["type"] == "message":
+                            self._heard()
+            except (RedisError, OSError) as error:
+                log.warning("redis_away", error=type(error).__name__)
+            await asyncio.sleep(PAUSE_SECONDS)
+
+    async def give(self) -> None:
+        """Tell the others to look."""
+        with suppress(RedisError, OSError):
+            await asyncio.wait_for(self._redis.publish(self._channel, b""), PAUSE_SECONDS)
+
+
+def line_of(database_url: str, redis_url: str | None, heard: Callable[[], None]) -> Line | None:
+    """Redis when there is one, else PostgreSQL; None where one process is all there is."""
+    if redis_url:
+        return RedisNotices(redis_url, database_url, heard)
+    return None if database.is_sqlite_url(database_url) else Notices(database_url, heard)
+
+
+class Wakings:
+    """Rings are many and looks are few: those that come while one is given are one more together."""
+
+    def __init__(self, database_url: str, redis_url: str | None) -> None:
+        self._line = line_of(database_url, redis_url, self._heard)
+        self._rung = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._wake: Callable[[], None] = lambda: None
+
+    def ring(self) -> None:
+        """Something was committed here; may be called from any thread."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._ring)
+
+    def _ring(self) -> None:
+        self._wake()
+        self._rung.set()
+
+    def _heard(self) -> None:
+        self._wake()
+
+    async def run(self, wake: Callable[[], None]) -> None:
+        """Carry wake-ups to `wake` and to other processes until cancelled."""
+        self._wake = wake
+        self._loop = asyncio.get_running_loop()
+        if self._line is not None:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._line.run())
+                tasks.create_task(self._tell(self._line))
+
+    async def _tell(self, line: Line) -> None:
+        while True:
+            await self._rung.wait()
+            self._rung.clear()
+            await line.give()

@@ -1,0 +1,47 @@
+"""Notices between processes by PostgreSQL: after a commit one tells the others to look; a lost one only delays."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+
+import asyncpg
+
+CHANNEL = "rattache_changes"
+CONNECT_SECONDS = 5
+PAUSE_SECONDS = 1.0
+
+
+class Notices:
+    """A connection of its own to the database, on which notices are given and heard; made again when it breaks."""
+
+    def __init__(self, url: str, heard: Callable[[], None]) -> None:
+        self._url = url
+        self._heard = heard
+        self._connection: asyncpg.Connection | None = None
+
+    async def run(self) -> None:
+        """Hear notices until cancelled."""
+        while True:
+            with suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                await self._hear()
+            self._connection = None
+            await asyncio.sleep(PAUSE_SECONDS)
+
+    async def give(self) -> None:
+        """Tell the other processes to look; nothing where there is no connection for now."""
+        if self._connection is not None:
+            with suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                await self._connection.execute(f"NOTIFY {CHANNEL}")
+
+    async def _hear(self) -> None:
+        connection = await asyncpg.connect(self._url, timeout=CONNECT_SECONDS)
+        broken = asyncio.Event()
+        try:
+            connection.add_termination_listener(lambda _: broken.set())
+            await connection.add_listener(CHANNEL, lambda *_: self._heard())
+            self._connection = connection
+            self._heard()  # what was said while nobody listened
+            await broken.wait()
+        finally:
+            self._connection = None
+            connection.terminate()
