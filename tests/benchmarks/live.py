@@ -41,6 +41,7 @@ from tests.graph.servers import Server, free_port
 SCRIPT = Path(__file__).with_suffix(".cjs")
 CHANGES = 200
 PAUSE_SECONDS = 0.05  # between two changes
+HELD_BACK = "SELECT pg_snapshot_xmin(pg_current_snapshot()) <= $1::text::xid8"
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -52,16 +53,21 @@ class Costs:
     memory: float
     connect: float
     idle: float
-    milliseconds: list[float]
+    since_commit: list[float]
+    since_settled: list[float]
 
     def told(self) -> str:
         """One row."""
-        cuts = statistics.quantiles(self.milliseconds, n=100, method="inclusive")
         return (
-            f"{self.name:<22} {self.memory / 1024:6.1f} KiB a subscriber  {self.connect * 1e6:6.0f} us CPU a connect"
-            f"  {self.idle * 100:5.2f} % CPU idle  p50 {cuts[49]:6.1f} ms  p99 {cuts[98]:6.1f} ms"
-            f"  ({len(self.milliseconds)} deliveries)"
+            f"{self.name:<17} {self.memory / 1024:5.1f} KiB a subscriber  {self.connect * 1e6:5.0f} us CPU a connect"
+            f"  {self.idle * 100:4.1f} % CPU idle  since the commit: {_cuts(self.since_commit)}"
+            f"  since it could be read in order: {_cuts(self.since_settled)}  ({len(self.since_commit)} deliveries)"
         )
+
+
+def _cuts(milliseconds: list[float]) -> str:
+    cuts = statistics.quantiles(milliseconds, n=100, method="inclusive")
+    return f"p50 {cuts[49]:.1f} ms, p99 {cuts[98]:.1f} ms"
 
 
 def cpu(process: int) -> float:
@@ -153,10 +159,11 @@ async def measure(
     url: str,
     lines: list[str],
     concerned: int,
-    publish: Callable[[str], Awaitable[int]],
+    publish: Callable[[str], Awaitable[tuple[int, int]]],
     settled: Callable[[], Awaitable[None]],
 ) -> Costs:
-    """The figures of a server; `publish` brings about the change of a key, and tells when it was committed."""
+    """The figures of a server; `publish` brings about the change of a key, and tells when it was committed,
+    and when no transaction older than its own was open any more, of whatever database of the same PostgreSQL."""
     with tempfile.TemporaryDirectory() as folder:
         memory, used = resident(process), cpu(process)
         readers = await Readers.connected(url, lines, Path(folder))
@@ -168,19 +175,20 @@ async def measure(
             used = cpu(process)
             await asyncio.sleep(10)
             idle = (cpu(process) - used) / 10
-            times = []
+            times: list[tuple[float, float]] = []
             for number in range(CHANGES):
                 key = (datetime(2027, 1, 1, tzinfo=UTC) + timedelta(seconds=number)).isoformat()
-                committed = await publish(key)
+                committed, settled_at = await publish(key)
                 for _ in range(concerned):
                     told = await readers.line()
                     assert told.get("key") == key, told
-                    times.append((int(told["at"]) - committed) / 1e6)
+                    at = int(told["at"])
+                    times.append(((at - committed) / 1e6, (at - max(committed, settled_at)) / 1e6))
                 await asyncio.sleep(PAUSE_SECONDS)
         finally:
             readers.process.kill()
             await readers.process.wait()
-    return Costs(name, memory, connect, idle, times)
+    return Costs(name, memory, connect, idle, *map(list, zip(*times, strict=True)))
 
 
 async def ours(subscribers: int, concerned: int) -> Costs:
@@ -190,16 +198,18 @@ async def ours(subscribers: int, concerned: int) -> Costs:
         with tempfile.TemporaryDirectory() as place, Server(Path(place), settings, "--no-worker") as server:
             writer = await asyncpg.connect(address)
 
-            async def publish(key: str) -> int:
-                await writer.execute(
+            async def publish(key: str) -> tuple[int, int]:
+                place = await writer.fetchval(
                     "INSERT INTO events (type, occurred_at, actor_id, subject_id, structure_id, attachment_id, before, after)"
-                    " VALUES ('AttachmentDeactivated', $1, $2, $3, $4, $5, '{\"status\": \"VALIDATED\"}',"
-                    " '{\"status\": \"DEACTIVATED\", \"role\": \"SIMPLE_USER\"}')",
-                    datetime.fromisoformat(key), made.user_id, made.user_id, made.structure_id, made.id,
+                    " VALUES ('AttachmentDeactivated', $1, $2, $2, $3, $4, '{\"status\": \"VALIDATED\"}',"
+                    " '{\"status\": \"DEACTIVATED\", \"role\": \"SIMPLE_USER\"}') RETURNING transaction_id::text",
+                    datetime.fromisoformat(key), made.user_id, made.structure_id, made.id,
                 )  # fmt: skip
                 committed = time.monotonic_ns()
                 await writer.execute(f"NOTIFY {CHANNEL}")
-                return committed
+                while await writer.fetchval(HELD_BACK, place):
+                    await asyncio.sleep(0.001)
+                return committed, time.monotonic_ns()
 
             async def settled() -> None:
                 async with httpx.AsyncClient() as http:
@@ -221,8 +231,9 @@ async def theirs(subscribers: int, concerned: int) -> Costs:
     lines = ["0" if number < concerned else str(number) for number in range(subscribers)]
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http:
 
-        async def publish(key: str) -> int:
-            return int((await http.post(f"/{key}")).text)
+        async def publish(key: str) -> tuple[int, int]:
+            at = int((await http.post(f"/{key}")).text)
+            return at, at
 
         async def settled() -> None:
             await asyncio.sleep(1)
