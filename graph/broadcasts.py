@@ -5,10 +5,9 @@ under the lock that a delivery holds, so that nothing falls between replay and l
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any, Protocol
 
 import structlog
@@ -26,7 +25,6 @@ from resolvers.scope import Office
 POLL_SECONDS = 1.0
 WAITING_SECONDS = 0.05  # until the next look while an older transaction holds events back
 MOST_EVENTS = 200
-MOST_CHECKED = 1_000  # people looked at again each second though nothing happened to them
 
 log = structlog.get_logger(__name__)
 
@@ -73,10 +71,10 @@ class Broadcast:
         self._deliveries = deliveries
         self._metrics = metrics
         self._groups: dict[Any, Group] = {}
-        self._people: dict[int, set[Listener]] = {}
+        self._suspects: set[int] = set()
+        self.people: dict[int, set[Listener]] = {}
         self._delivering = asyncio.Lock()
         self._woken = asyncio.Event()
-        self._turn: Iterator[int] = iter(())
         self.position = Position()
         self.is_stopping = False
 
@@ -84,7 +82,7 @@ class Broadcast:
     def enter(self, listener: Listener) -> None:
         """Watch over a connection whose reader is known: it is hung up on as soon as the session is over."""
         assert listener.actor is not None
-        self._people.setdefault(listener.actor.account_id, set()).add(listener)
+        self.people.setdefault(listener.actor.account_id, set()).add(listener)
         self._metrics.live_connections.inc()
 
     def leave(self, listener: Listener) -> None:
@@ -92,12 +90,12 @@ class Broadcast:
         for stream in list(listener.streams):
             self.part(stream)
         if listener.actor is not None:
-            present = self._people.get(listener.actor.account_id, set())
+            present = self.people.get(listener.actor.account_id, set())
             if listener in present:
                 present.remove(listener)
                 self._metrics.live_connections.dec()
             if not present:
-                self._people.pop(listener.actor.account_id, None)
+                self.people.pop(listener.actor.account_id, None)
 
     def part(self, stream: Stream) -> None:
         """Deliver nothing more on the stream."""
@@ -189,7 +187,7 @@ class Broadcast:
 
     async def _look(self, is_due: bool) -> bool:
         """Deliver all there is; whether more waits for an older transaction."""
-        if not self._groups and not self._people:
+        if not self._groups and not self.people:
             if is_due:
                 async with self._delivering:
                     self.position = max(self.position, await changes.head())
@@ -204,7 +202,8 @@ class Broadcast:
                 touched |= stretch.touched
             if stretch.is_last:
                 break
-        await self.check(touched | (self._next() if is_due else set()))
+        suspects, self._suspects = self._suspects, set()
+        await self._end(touched | suspects)
         return await changes.is_waiting()
 
     async def _deliver(self, stretch: Stretch) -> None:
@@ -237,7 +236,7 @@ class Broadcast:
         """Hang up on those about to get something whose session is over."""
         concerned: set[int] = set()
         for change in found:
-            concerned |= people[change.position] & self._people.keys()
+            concerned |= people[change.position] & self.people.keys()
         supporters = {
             stream.listener.actor.account_id
             for group in self._groups.values()
@@ -246,34 +245,45 @@ class Broadcast:
             for stream in streams
             if stream.level is Level.SUPPORT and stream.listener.actor is not None
         }
-        await self._check_sessions(concerned | supporters)
+        await self.check_sessions(concerned | supporters)
 
     # -------------------------------------------------------------- rights
-    async def check(self, account_ids: Collection[int]) -> None:
+    def suspect(self, account_ids: Collection[int]) -> None:
+        """Look at the rights of these people, once what has happened is delivered."""
+        self._suspects |= set(account_ids)
+        self.wake()
+
+    async def _end(self, account_ids: Collection[int]) -> None:
         """End what these people may no longer follow: all of it with the session, single streams with their right."""
-        await self._check_sessions(account_ids)
-        present = {id for id in account_ids if id in self._people}
-        if not present:
-            return
-        standings = await changes.standings(present, self._today())
-        for id in present:
-            for listener in list(self._people.get(id, ())):
+        await self.check_sessions(account_ids)
+        for streams in (await self.fallen(account_ids)).values():
+            for stream in streams:
+                self.part(stream)
+                stream.listener.finish(stream, RightLost())
+
+    async def fallen(self, account_ids: Collection[int]) -> dict[int, list[Stream]]:
+        """Which streams of these people have lost their right, by person; a stronger one that was gained is kept."""
+        present = {id for id in account_ids if id in self.people}
+        standings = await changes.standings(present, self._today()) if present else {}
+        found: dict[int, list[Stream]] = {}
+        for id, standing in standings.items():
+            for listener in list(self.people.get(id, ())):
                 for stream in list(listener.streams):
-                    self._check_stream(stream, standings[id])
+                    if not stream.is_over and self._has_fallen(stream, standing):
+                        found.setdefault(id, []).append(stream)
+        return found
 
-    def _check_stream(self, stream: Stream, standing: changes.Standing) -> None:
+    def _has_fallen(self, stream: Stream, standing: changes.Standing) -> bool:
         actor, group = stream.listener.actor, stream.group
-        if actor is None or stream.is_over or group.topic is Topic.ACCOUNT:
-            return
+        if actor is None or group.topic is Topic.ACCOUNT:
+            return False
         level = level_of(standing, group.structure_id, is_support=actor.is_support)
-        if level < stream.level:
-            self.part(stream)
-            stream.listener.finish(stream, RightLost())
-        else:
-            stream.level = level
+        stream.level = max(stream.level, level)
+        return level < stream.level
 
-    async def _check_sessions(self, account_ids: Collection[int]) -> None:
-        listeners = [listener for id in account_ids for listener in self._people.get(id, ())]
+    async def check_sessions(self, account_ids: Collection[int]) -> None:
+        """Hang up on those of these people whose session is over."""
+        listeners = [listener for id in account_ids for listener in self.people.get(id, ())]
         if not listeners:
             return
         good = await self._present({listener.actor.session_id for listener in listeners if listener.actor})
@@ -291,14 +301,6 @@ class Broadcast:
         office = self._office
         return await sessions.actors_of(session_ids, now=office.clock(), idle=office.session_idle)
 
-    def _next(self) -> set[int]:
-        """Whom to look at again though no event says so: dates pass, and rows may be changed by hand."""
-        taken = set(islice(self._turn, MOST_CHECKED))
-        if len(taken) < MOST_CHECKED:
-            self._turn = iter(list(self._people))
-            taken |= set(islice(self._turn, MOST_CHECKED - len(taken)))
-        return taken
-
     def _today(self) -> Any:
         return self._office.clock().astimezone(self._office.time_zone).date()
 
@@ -306,7 +308,7 @@ class Broadcast:
     def stop(self) -> None:
         """Tell all readers to connect again, elsewhere or later."""
         self.is_stopping = True
-        for listeners in list(self._people.values()):
+        for listeners in list(self.people.values()):
             for listener in list(listeners):
                 self.leave(listener)
                 listener.hang_up(ServerStopping())

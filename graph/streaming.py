@@ -19,6 +19,7 @@ from graph.deliveries import Deliveries, failed
 from graph.executions import Executions, Ready
 from graph.limits import EVERYTHING, source_of
 from graph.metrics import Metrics
+from graph.patrols import Patrol
 from graph.wakings import Wakings
 from models.accounts import Language
 from models.actors import Actor
@@ -28,7 +29,7 @@ from resolvers.changes import Watch
 from schema.context import Context
 
 PING_SECONDS = 20.0
-PINGED_AT_ONCE = 500
+PINGED_AT_ONCE = 50  # so that what has to be delivered never waits long for it
 
 
 class Pinged(Protocol):
@@ -58,7 +59,8 @@ class Live:
             DatabaseAway: when it can't be told where that is.
         """
         await self.broadcast.begin()
-        running = (self.broadcast.run(), self._wakings.run(self.broadcast.wake), self.ping())
+        patrol = Patrol(self.broadcast)
+        running = (self.broadcast.run(), patrol.run(), self._wakings.run(self.broadcast.wake), self.ping())
         self._tasks = [asyncio.create_task(work) for work in running]
 
     async def stop(self) -> None:
@@ -112,7 +114,9 @@ class Live:
         context: list[Context] = []
 
         async def build() -> Context:
-            context.append(await self.context(connection))
+            # who is known already is looked at again before each delivery: no need to ask for them now
+            known = listener.actor and Context(self.entrance.scope(connection, listener.actor))
+            context.append(known or await self.context(connection))
             if self.broadcast.is_stopping:
                 raise ServerStopping
             return context[0]
@@ -146,11 +150,12 @@ class Live:
 
     # -------------------------------------------------------------- signs of life
     async def ping(self) -> None:
-        """Ask every connection for a sign of life now and then, a few hundred at once, until cancelled."""
+        """Ask every connection for a sign of life once in a while, a few at a time, until cancelled."""
         while True:
-            await asyncio.sleep(PING_SECONDS)
             present = list(self.sockets)
-            for start in range(0, len(present), PINGED_AT_ONCE):
+            bites = len(present) // PINGED_AT_ONCE + 1
+            for start in range(0, bites * PINGED_AT_ONCE, PINGED_AT_ONCE):
+                await asyncio.sleep(PING_SECONDS / bites)
                 for socket in present[start : start + PINGED_AT_ONCE]:
-                    socket.ping()
-                await asyncio.sleep(0.05)
+                    if socket in self.sockets:
+                        socket.ping()

@@ -37,18 +37,24 @@ class RedisNotices:
         self._heard = heard
 
     async def run(self) -> None:
-        """Hear the others until cancelled."""
-        while True:
-            try:
-                async with self._redis.pubsub() as heard:
-                    await heard.subscribe(self._channel)
-                    self._heard()  # what was said while nobody listened
-                    async for message in heard.listen():
-                        if message["type"] == "message":
-                            self._heard()
-            except (RedisError, OSError) as error:
-                log.warning("redis_away", error=type(error).__name__)
-            await asyncio.sleep(PAUSE_SECONDS)
+        """Hear the others until cancelled; then the connections are given back."""
+        try:
+            while True:
+                try:
+                    await self._hear()
+                except (RedisError, OSError) as error:
+                    log.warning("redis_away", error=type(error).__name__)
+                await asyncio.sleep(PAUSE_SECONDS)
+        finally:
+            await self._redis.aclose()
+
+    async def _hear(self) -> None:
+        async with self._redis.pubsub() as heard:
+            await heard.subscribe(self._channel)
+            self._heard()  # what was said while nobody listened
+            async for message in heard.listen():
+                if message["type"] == "message":
+                    self._heard()
 
     async def give(self) -> None:
         """Tell the others to look."""

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from schema import ids
 from tests import factories
 from tests.graph.live import ask, token_for
 from tests.graph.processes import Place
+from tests.graph.servers import Server
 
 MODULES = os.environ.get("RATTACHE_NODE_MODULES", "")
 LIBRARIES = ("graphql-ws", "graphql-sse", "@apollo/client", "ws")
@@ -27,6 +29,11 @@ needs_node = pytest.mark.skipif(
     not shutil.which("node") or not all(os.path.isdir(os.path.join(MODULES, name)) for name in LIBRARIES),
     reason=f"needs node, and RATTACHE_NODE_MODULES naming a node_modules folder that holds {', '.join(LIBRARIES)}",
 )
+
+
+README = Path(__file__).parents[2] / "README.md"
+OPENED = 'on: { connected: () => console.log("open") }'
+FLIP = "mutation ($id: ID!) {{ done: {act}(ids: [$id]) {{ results {{ errors {{ code }} }} }} }}"
 
 
 async def _line(node: asyncio.subprocess.Process) -> Any:
@@ -61,3 +68,56 @@ async def test_a_client_receives_a_change_made_by_another(place: Place, kind: st
     assert found["status"] == "VALIDATED"
     assert found["attachment"]["user"]["displayName"] == asking.display_name
     assert found["attachment"]["id"] == id
+
+
+@needs_node
+async def test_the_client_of_the_readme_resumes_after_the_server_was_killed(tmp_path: Path) -> None:
+    address = f"sqlite://{tmp_path / 'live.db'}"
+    await database.migrate(address)
+    await database.connect(address)
+    manager = await factories.person()
+    structure = await factories.structure(manager)
+    attachment = await factories.attachment(await factories.person(), structure)
+    token, acting = await token_for(manager), await token_for(manager)
+    await database.close()
+    with Server(tmp_path, {"DATABASE_URL": address, "RATE_LIMITS": "off"}, "--no-worker") as server:
+        node = await _readme_client(tmp_path, server.url, token)
+        try:
+            seen = []
+            for number, act in enumerate(("deactivateAttachments", "reactivateAttachments") * 3):
+                flip, id = FLIP.format(act=act), ids.encode("Attachment", attachment.id)
+                assert (await ask(server.url, flip, acting, id=id))["done"]["results"] == [{"errors": []}]
+                if number in (1, 3):  # what was done just before goes unread, or doesn't
+                    server.kill()
+                    await asyncio.to_thread(server.start)
+                elif number == 0:
+                    seen.append(await _status(node))
+            seen += [await _status(node) for _ in range(5)]
+        finally:
+            node.kill()
+            await node.wait()
+    assert seen == ["DEACTIVATED", "VALIDATED"] * 3
+
+
+async def _readme_client(folder: Path, url: str, token: str) -> asyncio.subprocess.Process:
+    """The README's example at work, connected, with this address and token in it."""
+    code = README.read_text(encoding="utf-8").partition("```js\n")[2].partition("```")[0]
+    assert len(code.strip().splitlines()) == 10
+    code = code.replace("ws://localhost:8000", url.replace("http", "ws"))
+    code = re.sub(r"Bearer [\w-]+", f"Bearer {token}", code).replace("shouldRetry", f"{OPENED}, shouldRetry")
+    (folder / "node_modules").symlink_to(MODULES)
+    shim = 'import WebSocket from "ws"; globalThis.WebSocket = WebSocket;\n'  # which newer ones have of their own
+    (folder / "client.mjs").write_text(shim + code, encoding="utf-8")
+    node = await asyncio.create_subprocess_exec("node", str(folder / "client.mjs"), stdout=asyncio.subprocess.PIPE)
+    assert await _line(node) == "open"
+    await asyncio.sleep(0.5)
+    return node
+
+
+async def _status(node: asyncio.subprocess.Process) -> str:
+    """The status of the next thing printed; later connections are let pass."""
+    assert node.stdout is not None
+    while True:
+        line = (await asyncio.wait_for(node.stdout.readline(), 30)).decode()
+        if found := re.search(r"status: '(\w+)'", line):
+            return found[1]

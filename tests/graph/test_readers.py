@@ -1,0 +1,99 @@
+"""The buffer of one connection: in order, bounded, and done with once its client is gone."""
+
+import asyncio
+
+import pytest
+
+from graph import readers
+from graph.readers import Reader
+
+
+class Client:
+    """The other end: reads when it is let, and notes what happened."""
+
+    def __init__(self) -> None:
+        self.read: list[str] = []
+        self.lets = asyncio.Event()
+        self.overflowed = self.gone = 0
+        self.breaks = False
+        self.reader: Reader[str] = Reader(self._send, self._overflow, self._gone)
+
+    async def _send(self, frame: str) -> None:
+        await self.lets.wait()
+        if self.breaks:
+            raise ConnectionError
+        self.read.append(frame)
+
+    def _overflow(self) -> None:
+        self.overflowed += 1
+        self.reader.end("too slow", drop=True)
+
+    def _gone(self) -> None:
+        self.gone += 1
+        self.reader.abandon()
+
+
+async def test_frames_arrive_whole_and_in_order_and_none_after_the_last() -> None:
+    client = Client()
+    client.lets.set()
+    for number in range(100):
+        client.reader.put(str(number), 1)
+        if number % 7 == 0:
+            await asyncio.sleep(0)
+    client.reader.end("end")
+    client.reader.put("too late", 1)
+    await asyncio.sleep(0.01)
+    assert client.read == [*map(str, range(100)), "end"]
+    client.reader.abandon()
+
+
+@pytest.mark.parametrize(("frames", "size"), [(readers.MOST_FRAMES + 2, 1), (9, readers.MOST_CHARACTERS // 8)])
+async def test_one_who_leaves_too_much_unread_is_told_once_and_gets_only_that(frames: int, size: int) -> None:
+    client = Client()
+    for number in range(frames + 5):
+        client.reader.put(str(number), size)
+        await asyncio.sleep(0)
+    assert client.overflowed == 1
+    client.lets.set()
+    await asyncio.sleep(0.01)
+    assert client.read == ["0", "too slow"]  # the first was on its way already
+    client.reader.abandon()
+
+
+async def test_one_large_frame_alone_is_no_overflow() -> None:
+    client = Client()
+    client.lets.set()
+    client.reader.put("large", 2 * readers.MOST_CHARACTERS)
+    await asyncio.sleep(0.01)
+    assert (client.read, client.overflowed) == (["large"], 0)
+
+
+async def test_a_replay_waits_for_room() -> None:
+    client = Client()
+    for number in range(200):
+        client.reader.put(str(number), 1)
+    waiting = asyncio.create_task(client.reader.room())
+    await asyncio.sleep(0.01)
+    assert not waiting.done()
+    client.lets.set()
+    await asyncio.wait_for(waiting, 1)
+
+
+async def test_a_broken_connection_is_told_once_and_lets_the_replay_go() -> None:
+    client = Client()
+    client.breaks = True
+    for number in range(200):
+        client.reader.put(str(number), 1)
+    waiting = asyncio.create_task(client.reader.room())
+    await asyncio.sleep(0.01)
+    client.lets.set()
+    await asyncio.wait_for(waiting, 1)
+    assert client.gone == 1
+
+
+async def test_a_last_frame_that_nobody_reads_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readers, "LINGER_SECONDS", 0.05)
+    client = Client()
+    client.reader.end("end")
+    await asyncio.sleep(0.1)
+    assert (client.gone, client.read) == (1, [])
