@@ -164,12 +164,13 @@ class Broadcast:
         self._woken.set()
 
     async def run(self, pause: Callable[[float], Any] = asyncio.sleep) -> None:
-        """Read and deliver until cancelled."""
+        """Read and deliver until told to stop."""
         looked, wait = 0.0, 0.0
         loop = asyncio.get_running_loop()
-        while True:
+        while not self.is_stopping:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), wait)
+                async with asyncio.timeout(wait):  # wait_for could swallow the cancellation of one who is just woken
+                    await self._woken.wait()
             self._woken.clear()
             is_due = loop.time() - looked >= POLL_SECONDS
             try:

@@ -58,8 +58,9 @@ class RedisNotices:
 
     async def give(self) -> None:
         """Tell the others to look."""
-        with suppress(RedisError, OSError):
-            await asyncio.wait_for(self._redis.publish(self._channel, b""), PAUSE_SECONDS)
+        with suppress(RedisError, OSError, TimeoutError):
+            async with asyncio.timeout(PAUSE_SECONDS):
+                await self._redis.publish(self._channel, b"")
 
 
 def line_of(database_url: str, redis_url: str | None, heard: Callable[[], None]) -> Line | None:

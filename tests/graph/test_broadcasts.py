@@ -12,13 +12,20 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from graph.broadcasts import Broadcast
+from graph.costs import Limits
+from graph.deliveries import Deliveries
+from graph.executions import Executions
+from graph.metrics import Metrics
 from models import database, events
-from models.accounts import Account
+from models.accounts import Account, Language
 from models.attachments import Attachment, AttachmentStatus, Role
 from models.events import AttachmentDeactivated, Event
 from models.structures import Structure
 from models.subscriptions import SpaceSubscriptionStatus
-from schema import ids
+from resolvers.scope import Office
+from schema import ids, schema
+from schema.wording import explain
 from tests import factories
 from tests.graph import live
 from tests.graph.apps import settings_of
@@ -335,3 +342,18 @@ async def test_a_slow_reader_is_cut_off_and_takes_up_again_by_its_cursor(url: st
         rest = [(await back.delivery(30))["cursor"] for _ in range(len(quickly) - len(seen))]
         await back.silence(0.2)
     assert seen + rest == quickly
+
+
+# ------------------------------------------------------------------ the end
+@pytest.mark.parametrize("turns", range(4))
+async def test_a_broadcast_that_is_woken_and_cancelled_at_once_ends(db: str, office: Office, turns: int) -> None:
+    executions = Executions(schema, Limits(), explain, Language.EN)
+    broadcast = Broadcast(office, Deliveries(office, executions, Metrics()), Metrics())
+    running = asyncio.create_task(broadcast.run())
+    await asyncio.sleep(0.3)
+    broadcast.wake()
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    running.cancel()
+    done, _ = await asyncio.wait([running], timeout=2)
+    assert done == {running}
