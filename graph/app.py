@@ -15,7 +15,7 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from strawberry.http import GraphQLHTTPResponse
 from strawberry.types import ExecutionResult
 
-from graph import acts, exports, graphiql, health, keys, layouts, mails, pages, starting, workers
+from graph import acts, exports, graphiql, health, keys, layouts, mails, pages, starting, unsubscriptions, workers
 from graph.authentication import Authentication
 from graph.bodies import Bodies
 from graph.endpoint import Endpoint
@@ -179,6 +179,7 @@ def routes(settings: Settings, running: Running, metrics: Metrics, on_loopback: 
         WebSocketRoute("/graphql", endpoint=graphql),
         *exports.routes(entrance),
         *pages.routes(acts.factory(entrance), explain, trusted=trusted, sign_in_url=sign_in_url),
+        *unsubscriptions.routes(acts.factory(entrance), explain),
         *pages.home_routes(sdl=sdl(), graphiql=settings.graphiql, mails=shows_mails),
         *layouts.routes(),
         *(graphiql.routes() if settings.graphiql else []),

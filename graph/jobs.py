@@ -8,7 +8,7 @@ from datetime import timedelta
 import structlog
 
 from models.errors import DatabaseAway
-from resolvers import endings, offers, reminders, vacancies
+from resolvers import digests, endings, offers, reminders, vacancies
 from resolvers.scope import Office, Scope
 
 # What a job does falls on a day, not on a minute: it looks often because looking is cheap, and days begin at midnight.
@@ -38,6 +38,8 @@ JOBS: Mapping[str, Job] = {
     "attachment-endings": Job(endings.announce_ends),
     "absent-holders": Job(vacancies.tell_absent_holders),
     "expired-offers": Job(offers.tell_expired_offers),
+    "daily-digest": Job(digests.send_digests),
+    "weekly-recap": Job(digests.send_recaps),
 }
 
 

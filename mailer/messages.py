@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from mailer.facts import LinkMessage, Message, Reader, name_of
+from mailer.facts import LinkMessage, Message, Reader
 from models.attachments import Role
 from models.spaces import SpaceCode
 from models.subscriptions import SubscriptionMode
@@ -353,45 +353,3 @@ class StructureEnded(Message):
 
     structure: str
     by: str
-
-
-_EVERY: tuple[type[Message], ...] = (
-    AccountActivation,
-    AddressAlreadyKnown,
-    PasswordReset,
-    PasswordChanged,
-    ContactEmailConfirmation,
-    ContactEmailChanged,
-    AccountDeactivated,
-    ReactivationLink,
-    AccountReactivated,
-    AccountReopened,
-    AccountSuspended,
-    AttachmentRequested,
-    AttachmentValidated,
-    AttachmentRefused,
-    AttachmentDeactivated,
-    AttachmentReactivated,
-    AttachmentRemoved,
-    AttachedByManager,
-    AttachmentUpdated,
-    RoleChanged,
-    PrincipalManagerTransferred,
-    PrincipalManagerAppointed,
-    RequestReminder,
-    AttachmentEscalated,
-    AttachmentEnding,
-    SeatClaimable,
-    HolderAbsent,
-    PrincipalManagerClaimed,
-    SeatOffered,
-    SeatOfferDeclined,
-    SeatOfferExpired,
-    SpaceSubscriptionRequested,
-    SpaceSubscriptionValidated,
-    SpaceSubscriptionRefused,
-    SpaceSubscriptionRemoved,
-    StructureRegistered,
-    StructureEnded,
-)
-MESSAGES: dict[str, type[Message]] = {name_of(message): message for message in _EVERY}

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, format_datetime
 
+from models.activities import ActivityKind
 from models.attachments import Role
 from models.subscriptions import SubscriptionMode
 
@@ -21,6 +22,10 @@ PHRASES = {
         "open": "Ouvrir Mon compte :",
         "automatic": "Ce message est automatique, merci de ne pas y répondre.",
         "no_end": "sans date de fin",
+        "by": "par",
+        "asks": "accusé de lecture demandé",
+        "stop": "Vous recevez ce message parce que vous avez demandé les notifications d'activité.",
+        "stop_action": "Ne plus les recevoir",
     },
     "en": {
         "greeting": "Hello",
@@ -31,6 +36,10 @@ PHRASES = {
         "open": "Open My account:",
         "automatic": "This message is automatic, please do not reply to it.",
         "no_end": "no end date",
+        "by": "by",
+        "asks": "acknowledgement asked for",
+        "stop": "You receive this message because you asked for activity notifications.",
+        "stop_action": "Stop receiving them",
     },
 }
 ROLES = {
@@ -48,6 +57,18 @@ ROLES = {
 MODES = {
     "fr": {SubscriptionMode.READ: "consultation", SubscriptionMode.WRITE: "consultation et saisie"},
     "en": {SubscriptionMode.READ: "reading", SubscriptionMode.WRITE: "reading and writing"},
+}
+KINDS = {
+    "fr": {
+        ActivityKind.EVENT: "événement",
+        ActivityKind.INVOICE_PROGRESS: "suivi de facture",
+        ActivityKind.INVOICE_REJECTED: "facture rejetée",
+    },
+    "en": {
+        ActivityKind.EVENT: "event",
+        ActivityKind.INVOICE_PROGRESS: "progress of an invoice",
+        ActivityKind.INVOICE_REJECTED: "rejected invoice",
+    },
 }
 _JOINERS = "\u200c\u200d"
 _LINK = re.compile(r"://|\bwww\.|\b[\w-]+\.[a-z]{2,}(?=$|[\s/?#:])", re.IGNORECASE)

@@ -37,6 +37,7 @@ TABLES = (
     "models.activities",
     "models.events",
     "models.outbox",
+    "models.deliveries",
 )
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -335,6 +335,14 @@ def explain(error: Refusal, language: Language) -> str:
     return words[language is Language.EN].format(**{key: _said(value, language) for key, value in data.items()})
 
 
+def refused_address(answer: str, at: datetime, language: Language) -> str:
+    """Why mails don't reach the person's address: when its server refused one, and in which words."""
+    when = _said(at, language)
+    if language is Language.EN:
+        return f"The mail server of this address refused a message on {when}: {answer}"
+    return f"Le serveur de messagerie de cette adresse a refusé un message le {when} : {answer}"
+
+
 def _said(value: object, language: Language) -> object:
     if isinstance(value, datetime):
         said = format_datetime(value, "d MMMM y, HH:mm", tzinfo=_PARIS, locale=language.lower())

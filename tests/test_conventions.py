@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from models import errors, events
+from models import errors, events, summaries
 from models.accounts import Language
 from models.errors import DomainError
 from models.events import Fact
-from schema import summaries, wording
+from schema import wording
 
 ROOT = Path(__file__).parents[1]
 LAYERS = ("graph", "schema", "resolvers", "mailer", "models")

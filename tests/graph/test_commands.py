@@ -90,7 +90,7 @@ def test_check_names_what_fails(tmp_path: Path, settings: dict[str, str], failed
          "Enter an e-mail address such as name@example.com, without accents before the at sign."),
         (["jobs", "run", "dusting"], {}, 1,
          "There is no job dusting: there are attachment-reminders, subscription-reminders, attachment-endings,"
-         " absent-holders, expired-offers."),
+         " absent-holders, expired-offers, daily-digest, weekly-recap."),
         (["mail", "show", "7"], {}, 1, "There is no mail 7."),
         (["api-key", "revoke", "erp"], {}, 1, "No key named erp is in use."),
         (["api-key", "create", " "], {}, 1, "This field is mandatory."),

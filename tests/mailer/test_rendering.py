@@ -6,14 +6,18 @@ from datetime import date, datetime
 import pytest
 from jinja2 import UndefinedError
 
-from mailer import messages, payloads, rendering
+from mailer import messages, payloads, rendering, samples
+from mailer.catalogues import MESSAGES
 from mailer.facts import LinkMessage, LinkToken, Message, name_of
 from mailer.rendering import TEMPLATES
+from mailer.samples import NAME, NOW, SAMPLES, TOKEN
 from mailer.seals import SealBroken, Sealer
 from mailer.wording import MODES
 from models.outbox import Mail
 from models.spaces import WORDING
-from tests.mailer.letters import LETTERHEAD, NAME, NOW, SAMPLES, SEALER, TOKEN, bodies, parsed
+from tests.mailer.letters import LETTERHEAD, SEALER, bodies, parsed
+
+SAMPLES_BY_NAME = {name_of(type(sample)): sample for sample in SAMPLES}
 
 
 def row(message: Message, language: str = "fr", **changed: object) -> Mail:
@@ -28,20 +32,22 @@ def row(message: Message, language: str = "fr", **changed: object) -> Mail:
         "language": language,
         "time_zone": "Europe/Paris",
         "created_at": NOW,
+        "account_id": 7,
     }
     return Mail(**{**values, **changed})
 
 
 def composed(mail: Mail, letterhead: rendering.Letterhead = LETTERHEAD) -> tuple[str, str, str]:
     """Subject, text and visible HTML."""
-    read = parsed(rendering.compose(mail, letterhead=letterhead, sealer=SEALER).as_bytes())
+    rows = samples.rows_of(SAMPLES_BY_NAME[mail.message])
+    read = parsed(rendering.compose(mail, letterhead=letterhead, sealer=SEALER, rows=rows).as_bytes())
     return read["Subject"].replace("\u00a0", " "), *bodies(read)
 
 
 def test_every_message_has_a_sample_and_a_text_in_each_language() -> None:
-    assert {type(sample) for sample in SAMPLES} == set(messages.MESSAGES.values())
-    assert {folder.name for folder in TEMPLATES.iterdir() if folder.is_dir()} == set(messages.MESSAGES)
-    for name in messages.MESSAGES:
+    assert {type(sample) for sample in SAMPLES} == set(MESSAGES.values())
+    assert {folder.name for folder in TEMPLATES.iterdir() if folder.is_dir()} == set(MESSAGES)
+    for name in MESSAGES:
         assert sorted(file.name for file in (TEMPLATES / name).iterdir()) == ["en.txt", "fr.txt"]
 
 
@@ -51,9 +57,11 @@ def test_every_message_has_a_sample_and_a_text_in_each_language() -> None:
 )
 def test_reader_of_text_and_reader_of_html_learn_the_same(message: Message, language: str) -> None:
     mail = row(message, language)
-    letter = rendering.write(mail.message, message, language, "Europe/Paris", LETTERHEAD)
+    letter = rendering.write(mail.message, message, language, "Europe/Paris", LETTERHEAD, samples.rows_of(message))
     subject, text, html = composed(mail)
     said = [*letter.paragraphs, *letter.closing, *(part for fact in letter.facts for part in fact)]
+    for section in letter.sections:
+        said += [section.heading, *(text for line in section.lines for text in (line.text, " · ".join(line.details)))]
     if isinstance(message, LinkMessage):
         said += [letter.action, letter.url, letter.expires]
         assert letter.url == f"https://portail.example/account/{message.page}?token={TOKEN}"
@@ -80,7 +88,8 @@ def test_every_fact_of_a_message_is_told(message: Message, language: str) -> Non
         "date": lambda value: str(value.year),
         "datetime": lambda value: f"{value.year}",
         "LinkToken": lambda value: value.value,
-        "tuple": ", ".join,
+        "tuple": lambda value: ", ".join(value) if isinstance(value[0], str) else "",
+        "int": str,
         "Reader": lambda value: "",
         "Role": lambda value: "",
         "SpaceCode": lambda value: getattr(WORDING[value], language),
