@@ -15,7 +15,20 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from strawberry.http import GraphQLHTTPResponse
 from strawberry.types import ExecutionResult
 
-from graph import acts, exports, graphiql, health, keys, layouts, mails, pages, starting, unsubscriptions, workers
+from graph import (
+    acts,
+    exports,
+    graphiql,
+    health,
+    keys,
+    layouts,
+    mails,
+    pages,
+    previews,
+    starting,
+    unsubscriptions,
+    workers,
+)
 from graph.authentication import Authentication
 from graph.bodies import Bodies
 from graph.endpoint import Endpoint
@@ -183,6 +196,7 @@ def routes(settings: Settings, running: Running, metrics: Metrics, on_loopback: 
         *pages.home_routes(sdl=sdl(), graphiql=settings.graphiql, mails=shows_mails),
         *layouts.routes(),
         *(graphiql.routes() if settings.graphiql else []),
+        *(previews.routes(workers.letterhead(settings)) if shows_mails else []),
         *(mails.routes(settings.mails) if shows_mails else []),
         *health.routes(metrics, running.ready, running.office.clock),
     ]

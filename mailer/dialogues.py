@@ -128,9 +128,8 @@ class Dialogue:
         refusal = _refusal(begun, named, ready)
         if refusal is None:
             return await self._content(envelope.content)
-        if ready is not None and ready.code == 354:  # RFC 2920 3.1: it awaits a mail to nobody, which is ended at once
-            self._say(b".\r\n")
-            await self._reply(self._patience.end)
+        if ready is not None and ready.code == 354:
+            self.close()  # it awaits a mail to nobody: even an empty one must not reach anybody
         elif refusal.code != 421:
             self._say(b"RSET\r\n")
             await self._reply(self._patience.step)

@@ -114,7 +114,7 @@ def _activity(row: Row, language: str, time_zone: str) -> Line:
         wording.KINDS[language][ActivityKind(row.kind)],
         _label(row.space, language) if row.space else None,
         row.service,
-        wording.instant(row.at, language, time_zone),
+        wording.moment(row.at, language, time_zone),
         wording.PHRASES[language]["asks"] if row.asks else None,
     )
     return Line(wording.one_line(row.title), _said(details), row.url)
@@ -127,9 +127,9 @@ def _movement(row: Row, language: str, time_zone: str) -> Line:
         row.subject,
         row.after.get("name") if row.type == "ServiceSaved" else spaces,
         f"{phrases['by']} {row.actor}" if row.actor and row.actor != row.subject else None,
-        wording.instant(row.at, language, time_zone),
+        wording.moment(row.at, language, time_zone),
     )
-    return Line(summaries.of(row.type, row.after, Language(language.upper())), _said(details))
+    return Line(summaries.of(row.type, row.after, Language(language.upper())).rstrip("."), _said(details))
 
 
 def _label(code: str, language: str) -> str:

@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from mailer import payloads
 from mailer.facts import LinkMessage, Message, name_of
 from mailer.seals import Sealer
-from models import outbox
+from models import deliveries, outbox
+from models.deliveries import MailAttempt
 from models.outbox import Mail, MailState, NewMail
 
 RETRY_FOR = timedelta(days=3)
@@ -109,6 +110,11 @@ async def dead_letters(*, limit: int = 50) -> list[Mail]:
 async def shown(mail_id: int) -> Mail | None:
     """One mail as it stands; its token stays sealed."""
     return await outbox.shown(mail_id)
+
+
+async def attempts_of(mail_id: int) -> list[MailAttempt]:
+    """The tries to send a mail, the first one first."""
+    return await deliveries.attempts_of(mail_id)
 
 
 async def retry(mail_ids: Sequence[int] | None, *, now: datetime) -> int:

@@ -107,7 +107,7 @@ def write(
     Raises:
         jinja2.TemplateError: when the template asks for a fact that the message hasn't got.
     """
-    template = _WORDS.get_template(f"{name}/{language}.txt")
+    template = WORDS.get_template(f"{name}/{language}.txt")
     facts = {fact.name: _presentable(getattr(message, fact.name)) for fact in fields(message) if fact.name != "token"}
     context: dict[str, Any] = {**facts, "language": language, "time_zone": time_zone}
     if isinstance(message, PeriodicalMessage):
@@ -190,6 +190,11 @@ def _instant(context: Context, value: datetime) -> str:
 
 
 @pass_context
+def _moment(context: Context, value: datetime) -> str:
+    return wording.moment(value, context["language"], context["time_zone"])
+
+
+@pass_context
 def _role(context: Context, value: str) -> str:
     return wording.ROLES[context["language"]][Role(value)]
 
@@ -206,17 +211,18 @@ def _mode(context: Context, value: str) -> str:
 
 
 # The words know no markup: what they say is escaped as a whole when the HTML layout takes it in.
-_WORDS = Environment(loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, autoescape=False)  # noqa: S701
-_WORDS.filters |= {
+WORDS = Environment(loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, autoescape=False)  # noqa: S701
+WORDS.filters |= {
     "day": _day,
     "last_day": _last_day,
     "instant": _instant,
+    "moment": _moment,
     "role": _role,
     "space": _space,
     "mode": _mode,
     "masked": wording.masked,
 }
-_WORDS.globals["fact"] = _fact
+WORDS.globals["fact"] = _fact
 _LAYOUTS = Environment(
     loader=FileSystemLoader(TEMPLATES),
     undefined=StrictUndefined,

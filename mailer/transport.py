@@ -124,6 +124,8 @@ class SmtpTransport:
         dialogue, self._dialogue = self._dialogue, None
         if dialogue is not None and dialogue.is_open:
             await dialogue.quit()
+        elif dialogue is not None:
+            dialogue.close()
 
     async def _send(self, dialogue: Dialogue, envelope: Envelope) -> str:
         try:
@@ -138,6 +140,8 @@ class SmtpTransport:
             await dialogue.noop()  # it may have gone away in the meantime, as servers do: a new connection follows
         if dialogue is not None and dialogue.is_open:
             return dialogue, True
+        if dialogue is not None:
+            dialogue.close()  # the server's end of it is gone, ours may not be
         self._dialogue = dialogue = await self._opened()
         self._used_at = time.monotonic()
         return dialogue, False

@@ -87,6 +87,14 @@ def instant(value: datetime, language: str, time_zone: str) -> str:
     return _first(said, language)
 
 
+def moment(value: datetime, language: str, time_zone: str) -> str:
+    """An instant on the clock of a reader who needs not be told the zone, such as `24 novembre 2026 à 14:05`."""
+    between = "'à'" if language == "fr" else "'at'"
+    return _first(
+        format_datetime(value, f"d MMMM y {between} HH:mm", locale=language, tzinfo=ZoneInfo(time_zone)), language
+    )
+
+
 def _first(said: str, language: str) -> str:
     """French writes the first of a month as an ordinal, which the locale data leave out."""
     return f"1er{said[1:]}" if language == "fr" and said.startswith("1 ") else said

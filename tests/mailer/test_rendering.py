@@ -1,12 +1,13 @@
 """What mails say: every message in both languages, the same facts in both forms, and nothing typed acts as markup."""
 
-from dataclasses import replace
+import re
+from dataclasses import fields, replace
 from datetime import date, datetime
 
 import pytest
-from jinja2 import UndefinedError
+from jinja2 import UndefinedError, meta, nodes
 
-from mailer import messages, payloads, rendering, samples
+from mailer import digests, messages, payloads, previews, rendering, samples
 from mailer.catalogues import MESSAGES
 from mailer.facts import LinkMessage, LinkToken, Message, name_of
 from mailer.rendering import TEMPLATES
@@ -17,6 +18,7 @@ from models.outbox import Mail
 from models.spaces import WORDING
 from tests.mailer.letters import LETTERHEAD, SEALER, bodies, parsed
 
+LINK = re.compile(r"https?://[^\s<>\"]+")
 SAMPLES_BY_NAME = {name_of(type(sample)): sample for sample in SAMPLES}
 
 
@@ -270,3 +272,69 @@ def test_first_of_a_month_is_an_ordinal_in_french_alone() -> None:
     suspended = messages.AccountSuspended(at=datetime(2027, 3, 31, 22, 30, tzinfo=NOW.tzinfo))
     assert "le 1er avril 2027 à 00:30" in composed(row(suspended))[1]
     assert "11 avril 2027" in composed(row(replace(ending, last_day=date(2027, 4, 11))))[1]
+
+
+@pytest.mark.parametrize("name", sorted(MESSAGES))
+def test_both_languages_say_the_same(name: str) -> None:
+    sources = [(TEMPLATES / name / f"{language}.txt").read_text(encoding="utf-8") for language in ("fr", "en")]
+    french, english = (rendering.WORDS.parse(source) for source in sources)
+    assert meta.find_undeclared_variables(french) == meta.find_undeclared_variables(english)
+    assert [block.name for block in french.find_all(nodes.Block)] == [
+        block.name for block in english.find_all(nodes.Block)
+    ]
+    facts = [[re.sub(r'"[^"]*"', "", call) for call in re.findall(r"fact\(.*?\)", source)] for source in sources]
+    assert facts[0] == facts[1]
+
+
+@pytest.mark.parametrize("name", sorted(MESSAGES))
+def test_every_fact_of_a_message_is_known_to_its_templates(name: str) -> None:
+    given = {fact.name for fact in fields(MESSAGES[name])} | {"language", "time_zone", "fact"}
+    if issubclass(MESSAGES[name], digests.PeriodicalMessage):
+        given |= digests.particulars(SAMPLES_BY_NAME[name], samples.rows_of(SAMPLES_BY_NAME[name]), "fr", "UTC").keys()  # type: ignore[arg-type]
+    source = (TEMPLATES / name / "fr.txt").read_text(encoding="utf-8")
+    assert meta.find_undeclared_variables(rendering.WORDS.parse(source)) <= given
+
+
+def test_previews_show_every_message_in_both_languages_with_links_that_open_nothing() -> None:
+    shown = list(previews.every(LETTERHEAD))
+    assert {(each.name.partition("-")[0], each.language) for each in shown} == {
+        (name, language) for name in MESSAGES for language in ("fr", "en")
+    }
+    assert len({(each.name, each.language) for each in shown}) == len(shown) == 2 * len(SAMPLES)
+    for each in shown:
+        links = {part: set(LINK.findall(previews.part(each.mail, part))) for part in ("plain", "html")}
+        assert {link.replace("&amp;", "&") for link in links["html"]} == links["plain"], each.name
+
+
+@pytest.mark.parametrize(
+    ("total", "rejected", "subject"),
+    [
+        (1, 0, "One new activity: Ateliers Delmas & Fils"),
+        (2, 1, "2 new activities, among them 1 rejected invoice: Ateliers Delmas & Fils"),
+        (40, 2, "40 new activities, among them 2 rejected invoices: Ateliers Delmas & Fils"),
+    ],
+)
+def test_subject_of_a_digest_says_what_happened(total: int, rejected: int, subject: str) -> None:
+    _, progress, refused = samples.rows_of(SAMPLES_BY_NAME["activity_digest"])
+    rows = [refused] * rejected + [progress] * (min(total, 30) - rejected)
+    message = digests.ActivityDigest(until=NOW, total=total, ids=tuple(range(len(rows))))
+    letter = rendering.write("activity_digest", message, "en", "Europe/Paris", LETTERHEAD, rows)
+    assert letter.subject == subject
+    assert letter.closing == (
+        ("10 more activities are to be read in the list of your activities.",) if total > 30 else ()
+    )
+
+
+@pytest.mark.parametrize("length", range(60, 90))
+def test_subject_of_any_length_arrives_as_it_was_written(length: int) -> None:
+    for letter in ("a", "é"):
+        name = (f"{letter * 9} " * 10)[: length - 40].strip()
+        mail = row(messages.SeatOfferDeclined(structure=name, successor="Samir"))
+        read = parsed(rendering.compose(mail, letterhead=LETTERHEAD, sealer=SEALER).as_bytes())
+        assert read["Subject"].replace("\u00a0", " ") == rendering.write(
+            mail.message,
+            messages.SeatOfferDeclined(structure=name, successor="Samir"),
+            "fr",
+            "Europe/Paris",
+            LETTERHEAD,
+        ).subject.replace("\u00a0", " ")
