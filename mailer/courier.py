@@ -14,6 +14,7 @@ import structlog
 from mailer import digests, rendering, wording
 from mailer.failures import PermanentFailure, RecipientRefused, ServerAway, TransportFailure
 from mailer.leases import Lease
+from mailer.ledgers import Ledger
 from mailer.rendering import Letterhead
 from mailer.seals import Sealer
 from mailer.transport import Transport
@@ -57,8 +58,7 @@ class Courier:
         self._lease = lease
         self._chance = chance or random.SystemRandom()
         self._zone = zone
-        self._sent: dict[int, Try] = {}  # taken by the server, not yet recorded: never to be sent again
-        self._refused: set[int] = set()  # of the batch in hand: the accounts whose address was refused lately
+        self._ledger = Ledger()
         self._stopping = False
         self._wake: asyncio.Event | None = None
 
@@ -68,16 +68,16 @@ class Courier:
         Raises:
             DatabaseAway: when the database can't be reached; what was sent is remembered and recorded next time.
         """
-        for tried in list(self._sent.values()):
-            await self._record_sent(tried)
+        await self._ledger.settle()
         mails = await outbox.claim(owner=self._owner, now=now, until=now + self._lease, limit=self._batch)
         if not mails:
             return 0
         ids = [mail.id for mail in mails]
         async with Lease(ids, owner=self._owner, now=now, length=self._lease) as lease:
             told = await digests.matter(mails, now.astimezone(self._zone).date())
-            self._refused = await deliveries.refused_among({mail.account_id for mail in mails if mail.account_id})
+            self._ledger.begin(await deliveries.refused_among({mail.account_id for mail in mails if mail.account_id}))
             await self._deliver_all(mails, told, lease)
+            await self._ledger.settle()
         return len(mails)
 
     async def run(self, wake: asyncio.Event, clock: Callable[[], datetime]) -> None:
@@ -148,7 +148,7 @@ class Courier:
                 log.exception("mail_transport_broken", mail=mail.id)
             await self._postpone(mail, failure, lease)
             return failure if isinstance(failure, ServerAway) else None
-        await self._record_sent(Try(mail, self._owner, lease.now(), answer=answer))
+        await self._ledger.sent(Try(mail, self._owner, lease.now(), answer=answer))
         log.info("mail_sent", mail=mail.id, kind=mail.message, attempt=mail.attempts)
         return None
 
@@ -172,11 +172,6 @@ class Courier:
     def _try(self, mail: Mail, lease: Lease, failure: Exception) -> Try:
         code = failure.code if isinstance(failure, TransportFailure) else None
         return Try(mail, self._owner, lease.now(), code, wording.one_line(str(failure)))
-
-    async def _record_sent(self, tried: Try) -> None:
-        self._sent[tried.mail.id] = tried
-        await deliveries.sent(tried, was_refused=tried.mail.account_id in self._refused)
-        del self._sent[tried.mail.id]
 
     async def _postpone(self, mail: Mail, failure: Exception, lease: Lease) -> None:
         tried = self._try(mail, lease, failure)

@@ -210,8 +210,9 @@ def _mode(context: Context, value: str) -> str:
     return wording.MODES[context["language"]][SubscriptionMode(value)]
 
 
+_HOW: dict[str, Any] = {"loader": FileSystemLoader(TEMPLATES), "undefined": StrictUndefined, "auto_reload": False}
 # The words know no markup: what they say is escaped as a whole when the HTML layout takes it in.
-WORDS = Environment(loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, autoescape=False)  # noqa: S701
+WORDS = Environment(autoescape=False, **_HOW)  # noqa: S701
 WORDS.filters |= {
     "day": _day,
     "last_day": _last_day,
@@ -223,10 +224,4 @@ WORDS.filters |= {
     "masked": wording.masked,
 }
 WORDS.globals["fact"] = _fact
-_LAYOUTS = Environment(
-    loader=FileSystemLoader(TEMPLATES),
-    undefined=StrictUndefined,
-    autoescape=select_autoescape(["html"]),
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
+_LAYOUTS = Environment(autoescape=select_autoescape(["html"]), trim_blocks=True, lstrip_blocks=True, **_HOW)

@@ -1,6 +1,6 @@
 """Deliveries: every try of a mail, recorded with the state it leaves the mail in and what it tells of the address."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -53,18 +53,15 @@ class Try:
     code: int | None = None
     answer: str | None = None
 
-    async def record(self, outcome: Outcome) -> None:
-        """Add it to the mail's history, in the running transaction."""
-        bound = {"mail": self.mail.id, "outcome": str(outcome)}
-        await database.fetch(
-            "INSERT INTO mail_attempts (mail_id, at, courier, outcome, code, answer)"
-            " VALUES (:mail, :at, :courier, :outcome, :code, :answer) RETURNING id",
-            {"at": self.at, "courier": self.courier, "code": self.code, "answer": self.answer, **bound},
+    def ended(self, outcome: Outcome) -> MailAttempt:
+        """Its row in the mail's history, not yet stored."""
+        return MailAttempt(
+            mail_id=self.mail.id, at=self.at, courier=self.courier, outcome=outcome, code=self.code, answer=self.answer
         )
 
 
-async def sent(tried: Try, *, was_refused: bool = False) -> None:
-    """The server took the mail: a fact, whoever holds the lease by now; an address that `was_refused` is reached again.
+async def sent(tries: Sequence[Try], *, refused: Collection[int] = ()) -> None:
+    """The server took these mails: a fact, whoever holds their leases by now; `refused` accounts are reached again.
 
     Raises:
         DatabaseAway: when the database can't be reached.
@@ -72,12 +69,13 @@ async def sent(tried: Try, *, was_refused: bool = False) -> None:
     async with database.transaction():
         await database.fetch(
             "UPDATE outbox SET state = 'SENT', sent_at = :at, lease_owner = NULL, lease_until = NULL,"
-            " last_error = NULL WHERE id = :id AND state <> 'SENT' RETURNING id",
-            {"id": tried.mail.id, "at": tried.at},
+            " last_error = NULL WHERE id IN :ids AND state <> 'SENT' RETURNING id",
+            {"ids": [tried.mail.id for tried in tries], "at": max(tried.at for tried in tries)},
         )
-        await tried.record(Outcome.SENT)
-        if was_refused:
-            await _reached(tried)
+        await MailAttempt.bulk_create([tried.ended(Outcome.SENT) for tried in tries])
+        for tried in tries:
+            if tried.mail.account_id in refused:
+                await _reached(tried)
 
 
 async def postponed(tried: Try, due_at: datetime) -> None:
@@ -92,7 +90,7 @@ async def postponed(tried: Try, due_at: datetime) -> None:
             " WHERE id = :id AND lease_owner = :owner AND state = 'PENDING' RETURNING id",
             {"id": tried.mail.id, "owner": tried.courier, "due_at": due_at, "error": tried.answer},
         )
-        await tried.record(Outcome.POSTPONED)
+        await tried.ended(Outcome.POSTPONED).save()
 
 
 async def given_up(tried: Try, state: MailState, *, unreachable: bool = False) -> None:
@@ -107,7 +105,7 @@ async def given_up(tried: Try, state: MailState, *, unreachable: bool = False) -
             " WHERE id = :id AND lease_owner = :owner AND state = 'PENDING' RETURNING id",
             {"id": tried.mail.id, "owner": tried.courier, "state": state.value, "error": tried.answer},
         )
-        await tried.record(Outcome(state))
+        await tried.ended(Outcome(state)).save()
         if unreachable:
             await _refused(tried)
 

@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections import Counter
+from collections.abc import Sequence
 from datetime import timedelta
 from email.message import EmailMessage
 from pathlib import Path
@@ -338,10 +339,10 @@ async def test_mail_whose_record_failed_is_recorded_later_and_never_sent_twice(m
     courier = courier_over(quick)
     record, away = deliveries.sent, [OSError("away")]
 
-    async def record_or_fail(tried: Try, **more: Any) -> None:
+    async def record_or_fail(tries: Sequence[Try], **more: Any) -> None:
         if away:
             raise away.pop()
-        await record(tried, **more)
+        await record(tries, **more)
 
     monkeypatch.setattr(deliveries, "sent", record_or_fail)
     with pytest.raises(OSError, match="away"):
