@@ -9,7 +9,7 @@ from models.deliveries import Try
 
 # A commit waits for the disk, a mail server on the same network hardly: while one group is being recorded the next is
 # sent. If the process dies, what stands here arrives twice, so little may.
-MOST_UNRECORDED = 10
+MOST_UNRECORDED = 5
 
 
 class Ledger:

@@ -93,6 +93,7 @@ async def kill_at(step: str, recipient: str, folder: Path, url: str, post: Post)
     async with asyncio.timeout(PATIENCE):
         with courier(folder, url, post) as process:
             await post.reached.wait()
+            await until(lambda: _all_but(recipient, post))
             if step == "record":
                 async with held(url) as wanted:
                     post.release.set()
@@ -122,12 +123,16 @@ async def test_a_courier_killed_at_a_step_loses_no_mail(tmp_path: Path, db: str,
         arrived[mail["Message-ID"]].append((recipient, bodies(mail)[0]))
     assert {id: copies[0][0] for id, copies in arrived.items()} == mails
     doubles = [copies for copies in arrived.values() if len(copies) > 1]
-    assert all(set(copies) == {copies[0]} for copies in doubles)
+    assert all(len(copies) == 2 and copies[0] == copies[1] for copies in doubles)
     assert len(doubles) == (KILLS if step in AFTER_THE_LAST_DOT else 0)
-    print(
-        f"\n{db.partition(':')[0]}, {step}: {KILLS} kills, {len(mails)} mails, {len(doubles)} came twice, none more than {max(map(len, arrived.values()))} times"
-    )  # noqa: T201
+    print(f"\n{db.partition(':')[0]}, {step}: {KILLS} kills, {len(mails)} mails, {len(doubles)} doubles")  # noqa: T201
     assert "Traceback" not in (tmp_path / "workers.log").read_text(encoding="utf-8")
+
+
+async def _all_but(recipient: str, post: Post) -> bool:
+    """Is everything recorded that was taken for others? It would come again for a reason other than the step's."""
+    others = {address for address, _ in post.taken} - {recipient}
+    return await Mail.filter(address__in=others, state=MailState.SENT).count() == len(others)
 
 
 async def _all_sent() -> bool:
