@@ -13,7 +13,7 @@ from mailer.facts import LinkMessage, LinkToken, Message, name_of
 from mailer.rendering import TEMPLATES
 from mailer.samples import NAME, NOW, SAMPLES, TOKEN
 from mailer.seals import SealBroken, Sealer
-from mailer.wording import MODES
+from mailer.wording import MODES, PHRASES
 from models.outbox import Mail
 from models.spaces import WORDING
 from tests.mailer.letters import LETTERHEAD, SEALER, bodies, parsed
@@ -338,3 +338,16 @@ def test_subject_of_any_length_arrives_as_it_was_written(length: int) -> None:
             "Europe/Paris",
             LETTERHEAD,
         ).subject.replace("\u00a0", " ")
+
+
+def test_no_phrase_has_the_name_of_what_every_mapping_can_do() -> None:
+    for phrases in PHRASES.values():
+        assert [name for name in phrases if hasattr(dict, name)] == []  # a template would say that instead
+
+
+@pytest.mark.parametrize(
+    "preview", previews.every(LETTERHEAD), ids=lambda preview: f"{preview.language}-{preview.name}"
+)
+def test_no_mail_says_what_only_programs_say(preview: previews.Preview) -> None:
+    for text in (preview.mail["Subject"], *bodies(preview.mail)):
+        assert not re.search(r"built-in|object at|None|True|False|Undefined|\{\{|\bdatetime\b", text)
