@@ -346,7 +346,7 @@ def test_no_phrase_has_the_name_of_what_every_mapping_can_do() -> None:
 
 
 @pytest.mark.parametrize(
-    "preview", previews.every(LETTERHEAD), ids=lambda preview: f"{preview.language}-{preview.name}"
+    "preview", list(previews.every(LETTERHEAD)), ids=lambda preview: f"{preview.language}-{preview.name}"
 )
 def test_no_mail_says_what_only_programs_say(preview: previews.Preview) -> None:
     for text in (preview.mail["Subject"], *bodies(preview.mail)):
