@@ -9,9 +9,8 @@ from starlette.requests import Request
 from graph import layouts
 from graph.authentication import Authentication
 from graph.limits import Limits
-from graph.pages import AccountActs
 from models.tokens import Purpose
-from resolvers import accounts, credentials, deactivations, links, profiles, sessions
+from resolvers import accounts, credentials, deactivations, digests, links, profiles, sessions
 from resolvers.scope import Scope
 
 
@@ -73,6 +72,14 @@ class Acts:
         await self._admit("requestPasswordReset")
         await credentials.request_reset(self.scope, login_email)
 
+    async def inspect_subscription(self, token: str) -> None:
+        """Raise what unsubscribing by this token would raise, and change nothing."""
+        await digests.inspect(self.scope, token)
+
+    async def unsubscribe(self, token: str) -> None:
+        """Stop the periodical mails of the token's account."""
+        await digests.unsubscribe(self.scope, token)
+
     async def _admit(self, operation: str) -> None:
         await self.limits.admit(self.scope.source or "", operation)
 
@@ -81,11 +88,11 @@ class Acts:
         await sessions.discard(self.scope)
 
 
-def factory(authentication: Authentication) -> Callable[[Request], AbstractAsyncContextManager[AccountActs]]:
+def factory(authentication: Authentication) -> Callable[[Request], AbstractAsyncContextManager[Acts]]:
     """What the pages are given: the acts of a request, nobody being signed in."""
 
     @asynccontextmanager
-    async def acts(request: Request) -> AsyncIterator[AccountActs]:
+    async def acts(request: Request) -> AsyncIterator[Acts]:
         authentication.ready()
         yield Acts(authentication.scope(request, language=layouts.language_of(request)), authentication.limits)
 

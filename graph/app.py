@@ -25,10 +25,12 @@ from graph import (
     layouts,
     mails,
     pages,
+    previews,
     scanners,
     shutdowns,
     starting,
     storage,
+    unsubscriptions,
     workers,
 )
 from graph.authentication import Authentication
@@ -227,9 +229,11 @@ def routes(
         *exports.routes(entrance),
         *downloads.routes(entrance),
         *pages.routes(acts.factory(entrance), explain, trusted=trusted, sign_in_url=sign_in_url),
+        *unsubscriptions.routes(acts.factory(entrance), explain),
         *pages.home_routes(sdl=sdl(), graphiql=settings.graphiql, mails=shows_mails),
         *layouts.routes(),
         *(graphiql.routes() if settings.graphiql else []),
+        *(previews.routes(workers.letterhead(settings)) if shows_mails else []),
         *(mails.routes(settings.mails) if shows_mails else []),
         *health.routes(metrics, running.ready, running.office.clock),
     ]

@@ -10,7 +10,8 @@ import typer
 from graph import keys, settings
 from graph import storage as stores
 from graph.settings import Settings, SettingsRefused
-from mailer.transport import TransportFailure, open_transport
+from mailer.failures import TransportFailure
+from mailer.transport import open_transport
 from models import database
 from models.errors import DatabaseAway
 from resolvers import storage

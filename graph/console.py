@@ -5,7 +5,7 @@ from typing import NoReturn
 
 import typer
 
-from graph import api_keys, checks, operators, serving
+from graph import api_keys, checks, operators, outboxes, serving
 from graph.settings import SettingsRefused
 from models.errors import DatabaseAway
 
@@ -24,7 +24,7 @@ app.command("create-admin")(operators.create_admin)
 app.command("import-structures")(operators.import_structures)
 app.command("export-schema")(serving.export_schema)
 app.command()(checks.check)
-app.add_typer(operators.mail, name="mail")
+app.add_typer(outboxes.mail, name="mail")
 app.add_typer(api_keys.api_keys, name="api-key")
 app.add_typer(operators.job, name="jobs")
 

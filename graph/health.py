@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from graph.metrics import Metrics
-from models import database, outbox
+from models import outbox
 from models.errors import DatabaseAway
 
 NEVER_KEPT = {"Cache-Control": "no-store"}
@@ -24,10 +24,12 @@ def routes(metrics: Metrics, ready: Callable[[], None], clock: Callable[[], date
     async def able(_: Request) -> Response:
         try:
             ready()
-            await database.ping()
+            unsent, since = await outbox.waiting()
         except DatabaseAway:
             return JSONResponse({"database": "away"}, 503, NEVER_KEPT | {"Retry-After": "5"})
-        return JSONResponse({"database": "ok"}, headers=NEVER_KEPT)
+        age = (clock() - since).total_seconds() if since else 0.0
+        told = {"database": "ok", "unsentMails": unsent, "oldestUnsentSeconds": max(0.0, age)}
+        return JSONResponse(told, headers=NEVER_KEPT)
 
     async def measures(_: Request) -> Response:
         try:

@@ -8,7 +8,7 @@ from datetime import timedelta
 import structlog
 
 from models.errors import DatabaseAway
-from resolvers import endings, offers, reminders, scans, sweeps, vacancies
+from resolvers import digests, endings, offers, reminders, scans, sweeps, vacancies
 from resolvers.scope import Office, Scope
 
 # What a job does falls on a day, not on a minute: it looks often because looking is cheap, and days begin at midnight.
@@ -41,6 +41,8 @@ JOBS: Mapping[str, Job] = {
     scans.JOB: Job(scans.scan, timedelta(seconds=5)),
     sweeps.ROW_JOB: Job(sweeps.sweep_rows),
     sweeps.OBJECT_JOB: Job(sweeps.sweep_objects, timedelta(days=1)),
+    "daily-digest": Job(digests.send_digests),
+    "weekly-recap": Job(digests.send_recaps),
 }
 
 

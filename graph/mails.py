@@ -11,6 +11,7 @@ from email import policy
 from email.message import EmailMessage
 from email.parser import BytesParser
 from pathlib import Path
+from urllib.parse import quote
 
 from markupsafe import Markup, escape
 from starlette.requests import Request
@@ -94,12 +95,19 @@ def one(request: Request, folder: Path) -> Response:
     if path is None:
         return absent(request)
     message = read(path)
+    letter = letter_of(path, message)
+    return page(request, message, letter.subject, back="/mails", html=f"/mails/{quote(letter.name)}/html")
+
+
+def page(request: Request, message: EmailMessage, subject: str, *, back: str, html: str) -> Response:
+    """The page of a message, which leads `back` to a list and has the HTML of the address `html` in a frame."""
     text = part(message, "plain")
     shown = {
-        "letter": letter_of(path, message),
+        "subject": subject,
         "text": None if text is None else linked(text),
-        "has_html": message.get_body(("html",)) is not None,
+        "html": html if message.get_body(("html",)) is not None else None,
         "fields": list(message.items()),
+        "back": back,
     }
     headers = {"Content-Security-Policy": MAIL_POLICY}
     return layouts.render("mail.html", layouts.language_of(request), shown, headers=headers)
@@ -109,13 +117,16 @@ def html(request: Request, folder: Path) -> Response:
     """The HTML of one message alone, for the frame."""
     path = files(folder).get(request.path_params["name"])
     body = path and part(read(path), "html")
-    if not body:
-        return absent(request)
+    return framed(body) if body else absent(request)
+
+
+def framed(body: str) -> Response:
+    """A message's own HTML, which opens its links in a tab of their own and does nothing else."""
     opening = re.search(r"<head[^>]*>", body, re.IGNORECASE)
     at = opening.end() if opening else 0
-    framed = f'{body[:at]}<base target="_blank">{body[at:]}'
+    shown = f'{body[:at]}<base target="_blank">{body[at:]}'
     headers = layouts.HEADERS | {"Content-Security-Policy": LETTER_POLICY, "X-Frame-Options": "SAMEORIGIN"}
-    return HTMLResponse(framed, headers=headers)
+    return HTMLResponse(shown, headers=headers)
 
 
 def absent(request: Request) -> Response:

@@ -1,4 +1,4 @@
-"""The commands that operators give to a database: administrators, imports, the outbox, the jobs."""
+"""The commands that operators give to a database: administrators, imports, the jobs."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -12,13 +12,11 @@ from rich.table import Table
 from graph import imports, jobs, settings, starting, workers
 from graph.app import office_of
 from graph.settings import Settings
-from mailer import outbox
 from models import database
 from models.accounts import Language
 from models.actors import PlatformRole
 from models.directories import Tally
 from models.errors import DomainError
-from models.outbox import Mail, MailState
 from models.structures import StructureKind
 from resolvers import operators
 from resolvers.scope import Scope
@@ -26,7 +24,6 @@ from schema.wording import explain
 
 Result = TypeVar("Result")
 
-mail = typer.Typer(help="Look at the outbox, and try again what was given up.", no_args_is_help=True)
 job = typer.Typer(help="Look at what is done by the clock, and do what is due at once.", no_args_is_help=True)
 
 
@@ -98,54 +95,6 @@ def import_structures(
     typer.echo(", ".join(f"{count} {name}" for name, count in vars(tally).items()) + ".")
     if tally.refused:
         typer.echo(f"The refused lines and why are in {report}.")
-
-
-@mail.command("list")
-def list_mails(
-    state: Annotated[MailState | None, typer.Option(help="Only the mails of this state.", case_sensitive=False)] = None,
-    dead: Annotated[bool, typer.Option("--dead", help="Only the mails that were given up.")] = False,
-    limit: Annotated[int, typer.Option(help="How many at most.", min=1, max=1000)] = 50,
-) -> None:
-    """List the newest mails."""
-
-    async def act(_: Scope, __: Settings) -> list[Mail]:
-        return await (outbox.dead_letters(limit=limit) if dead else outbox.listed(state, limit=limit))
-
-    table = Table("id", "state", "message", "to", "due", "tries", "last error")
-    for each in within(act):
-        due = f"{each.due_at:%Y-%m-%d %H:%M:%S}"
-        table.add_row(
-            str(each.id), each.state, each.message, each.address, due, str(each.attempts), each.last_error or ""
-        )
-    Console().print(table)
-
-
-@mail.command("show")
-def show_mail(mail_id: Annotated[int, typer.Argument(help="The mail's id, as `list` shows it.")]) -> None:
-    """Show one mail; the token of its link stays sealed."""
-
-    async def act(_: Scope, __: Settings) -> Mail | None:
-        return await outbox.shown(mail_id)
-
-    found = within(act)
-    if found is None:
-        raise Refused(f"There is no mail {mail_id}.")
-    for name in Mail._meta.fields_db_projection:
-        typer.echo(f"{name}: {getattr(found, name)}")
-
-
-@mail.command("retry")
-def retry_mails(
-    ids: Annotated[
-        list[int] | None, typer.Argument(help="Their ids; all that were given up when none is named.")
-    ] = None,
-) -> None:
-    """Try mails again for three more days; one whose link has died stays dead."""
-
-    async def act(scope: Scope, _: Settings) -> int:
-        return await outbox.retry(ids or None, now=scope.now())
-
-    typer.echo(f"{within(act)} mails will be tried again.")
 
 
 @job.command("list")

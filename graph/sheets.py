@@ -11,7 +11,7 @@ from models.accounts import Language
 from models.exports import AttachedUser
 from models.reading import Row
 from models.spaces import WORDING, SpaceCode
-from schema.summaries import ROLES
+from models.summaries import ROLES
 
 BYTE_ORDER_MARK = "\ufeff".encode()  # without it, spreadsheets take the file for one of a local code page
 BETWEEN = " | "  # between the several values of one cell

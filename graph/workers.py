@@ -41,7 +41,9 @@ def courier(settings: Settings, sealer: Sealer) -> Courier:
     """The courier that the settings ask for."""
     transport = open_transport(settings.smtp, settings.mails)
     owner = f"{socket.gethostname()}:{os.getpid()}"
-    return Courier(transport, letterhead(settings), sealer, owner=owner, lease=settings.courier_lease)
+    return Courier(
+        transport, letterhead(settings), sealer, owner=owner, lease=settings.courier_lease, zone=settings.zone
+    )
 
 
 def letterhead(settings: Settings) -> Letterhead:

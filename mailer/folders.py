@@ -19,13 +19,14 @@ class FolderTransport:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    async def send(self, message: EmailMessage) -> None:
-        """Write the mail, whole or not at all.
+    async def send(self, message: EmailMessage) -> str:
+        """Write the mail, whole or not at all; that it was written.
 
         Raises:
             OSError: when the folder can't be written.
         """
         await asyncio.to_thread(self._write, message)
+        return "written to a file"
 
     async def check(self) -> None:
         """Make sure that the folder is there and can be written.

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from mailer.facts import LinkMessage, Message, Reader, name_of
+from mailer.facts import LinkMessage, Message, Reader
 from models.attachments import Role
 from models.spaces import SpaceCode
 from models.subscriptions import SubscriptionMode
@@ -361,11 +361,3 @@ class StructureEnded(Message):
 
     structure: str
     by: str
-
-
-# Every class above by the name it is stored under.
-MESSAGES: dict[str, type[Message]] = {
-    name_of(kind): kind
-    for kind in tuple(vars().values())
-    if isinstance(kind, type) and issubclass(kind, Message) and kind.__module__ == __name__
-}

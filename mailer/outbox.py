@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from mailer import payloads
 from mailer.facts import LinkMessage, Message, name_of
 from mailer.seals import Sealer
-from models import outbox
+from models import deliveries, outbox
+from models.deliveries import MailAttempt
 from models.outbox import Mail, MailState, NewMail
 
 RETRY_FOR = timedelta(days=3)
@@ -26,6 +27,15 @@ class Recipient:
     time_zone: str = "Europe/Paris"
 
 
+@dataclass(frozen=True)
+class Letter:
+    """What is to be said to whom; no second mail of the same `key` is ever put in."""
+
+    message: Message
+    to: Recipient
+    key: str | None = None
+
+
 async def enqueue(
     message: Message,
     *,
@@ -41,27 +51,40 @@ async def enqueue(
         DatabaseAway: when the database can't be reached.
         ValueError: when the address holds a control character, which no rule upstream lets through.
     """
+    return await outbox.insert(_new(Letter(message, to, key), sealer, now, not_before))
+
+
+async def enqueue_all(letters: Sequence[Letter], *, sealer: Sealer, now: datetime) -> None:
+    """Write many mails in the running transaction, by one statement; one whose key is there already is left out.
+
+    Raises:
+        ValueError: when an address holds a control character.
+    """
+    if letters:
+        await outbox.insert_all([_new(letter, sealer, now) for letter in letters])
+
+
+def _new(letter: Letter, sealer: Sealer, now: datetime, not_before: datetime | None = None) -> NewMail:
+    message, to = letter.message, letter.to
     if not to.address.isprintable():
         raise ValueError("the recipient's address holds a control character")
     message_id = sealer.message_id()
     due_at = max(now, not_before or now)
     language = to.language.lower()
-    return await outbox.insert(
-        NewMail(
-            message=name_of(type(message)),
-            payload=payloads.encode(message, sealer=sealer, bound_to=message_id),
-            key=key,
-            message_id=message_id,
-            address=to.address,
-            recipient_name=to.name,
-            language=language if language in LANGUAGES else LANGUAGES[0],
-            time_zone=to.time_zone,
-            account_id=to.account_id,
-            created_at=now,
-            due_at=due_at,
-            give_up_at=due_at + RETRY_FOR,
-            expires_at=message.expires_at if isinstance(message, LinkMessage) else None,
-        )
+    return NewMail(
+        message=name_of(type(message)),
+        payload=payloads.encode(message, sealer=sealer, bound_to=message_id),
+        key=letter.key,
+        message_id=message_id,
+        address=to.address,
+        recipient_name=to.name,
+        language=language if language in LANGUAGES else LANGUAGES[0],
+        time_zone=to.time_zone,
+        account_id=to.account_id,
+        created_at=now,
+        due_at=due_at,
+        give_up_at=due_at + RETRY_FOR,
+        expires_at=message.expires_at if isinstance(message, LinkMessage) else None,
     )
 
 
@@ -87,6 +110,11 @@ async def dead_letters(*, limit: int = 50) -> list[Mail]:
 async def shown(mail_id: int) -> Mail | None:
     """One mail as it stands; its token stays sealed."""
     return await outbox.shown(mail_id)
+
+
+async def attempts_of(mail_id: int) -> list[MailAttempt]:
+    """The tries to send a mail, the first one first."""
+    return await deliveries.attempts_of(mail_id)
 
 
 async def retry(mail_ids: Sequence[int] | None, *, now: datetime) -> int:

@@ -5,8 +5,8 @@ from datetime import date, datetime
 from types import UnionType
 from typing import Any, get_args, get_type_hints
 
+from mailer.catalogues import MESSAGES
 from mailer.facts import LinkToken, Message, Reader
-from mailer.messages import MESSAGES
 from mailer.seals import Sealer
 from models.attachments import Role
 from models.spaces import SpaceCode

@@ -1,5 +1,6 @@
 """From a row of the outbox to the mail itself: a template per message and language, a layout per form (text, HTML)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime
 from email.header import Header
@@ -14,11 +15,13 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, pass_context, select_autoescape
 from jinja2.runtime import Context
 
-from mailer import payloads, wording
+from mailer import digests, payloads, wording
+from mailer.digests import PeriodicalMessage, Section
 from mailer.facts import LinkMessage, Message
 from mailer.seals import Sealer
 from models.attachments import Role
 from models.outbox import Mail
+from models.reading import Row
 from models.spaces import WORDING, SpaceCode
 from models.subscriptions import SubscriptionMode
 
@@ -35,9 +38,20 @@ class Letterhead:
     account_app_url: str | None = None
 
     def link(self, page: str, token: str) -> str:
-        """The address of the page that a one-time token opens."""
-        base = self.account_app_url or f"{self.public_url.rstrip('/')}/account"
-        return f"{base.rstrip('/')}/{page}?token={quote(token, safe='')}"
+        """The address of the page that a token opens."""
+        return _page(self.account_app_url or self._own, page, token)
+
+    def one_click(self, token: str) -> str:
+        """Where a mail program posts to unsubscribe (RFC 8058): always at our own pages, which take it."""
+        return _page(self._own, "unsubscribe", token)
+
+    @property
+    def _own(self) -> str:
+        return f"{self.public_url.rstrip('/')}/account"
+
+
+def _page(base: str, page: str, token: str) -> str:
+    return f"{base.rstrip('/')}/{page}?token={quote(token, safe='')}"
 
 
 @dataclass(frozen=True)
@@ -51,10 +65,11 @@ class Letter:
     url: str | None
     expires: str | None
     closing: tuple[str, ...]
+    sections: tuple[Section, ...] = ()
 
 
-def compose(mail: Mail, *, letterhead: Letterhead, sealer: Sealer) -> EmailMessage:
-    """The mail of a row of the outbox, the same at every try.
+def compose(mail: Mail, *, letterhead: Letterhead, sealer: Sealer, rows: Sequence[Row] = ()) -> EmailMessage:
+    """The mail of a row of the outbox, the same at every try; `rows` are what a periodical one tells.
 
     Raises:
         UnknownMessage: when this version of the program doesn't know the message.
@@ -63,31 +78,40 @@ def compose(mail: Mail, *, letterhead: Letterhead, sealer: Sealer) -> EmailMessa
         jinja2.TemplateError: when a template asks for a fact that the message hasn't got.
     """
     message = payloads.decode(mail.message, mail.payload, sealer=sealer, bound_to=mail.message_id)
-    letter = write(mail.message, message, mail.language, mail.time_zone, letterhead)
+    letter = write(mail.message, message, mail.language, mail.time_zone, letterhead, rows)
     name = wording.greeted(mail.recipient_name)
+    stop = sealer.unsubscription(mail.account_id or 0) if isinstance(message, PeriodicalMessage) else None
     page = {
         "letter": letter,
         "name": name,
         "language": mail.language,
         "phrases": wording.PHRASES[mail.language],
         "app_url": letterhead.account_app_url,
+        "stop_url": letterhead.link("unsubscribe", stop) if stop else None,
     }
     composed = _envelope(mail, letter.subject, name, letterhead)
+    if stop:
+        composed["List-Unsubscribe"] = f"<{letterhead.one_click(stop)}>"
+        composed["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     composed.set_content(_LAYOUTS.get_template("layout.txt").render(page), cte="quoted-printable")
     composed.add_alternative(_LAYOUTS.get_template("layout.html").render(page), "html", cte="quoted-printable")
     composed["Content-Language"] = mail.language  # only now: setting the content drops every Content-* header
     return composed
 
 
-def write(name: str, message: Message, language: str, time_zone: str, letterhead: Letterhead) -> Letter:
-    """What the message says in a language.
+def write(
+    name: str, message: Message, language: str, time_zone: str, letterhead: Letterhead, rows: Sequence[Row] = ()
+) -> Letter:
+    """What the message says in a language; `rows` are what a periodical one tells.
 
     Raises:
         jinja2.TemplateError: when the template asks for a fact that the message hasn't got.
     """
-    template = _WORDS.get_template(f"{name}/{language}.txt")
+    template = WORDS.get_template(f"{name}/{language}.txt")
     facts = {fact.name: _presentable(getattr(message, fact.name)) for fact in fields(message) if fact.name != "token"}
-    context = {**facts, "language": language, "time_zone": time_zone}
+    context: dict[str, Any] = {**facts, "language": language, "time_zone": time_zone}
+    if isinstance(message, PeriodicalMessage):
+        context |= digests.particulars(message, rows, language, time_zone)
     link = message if isinstance(message, LinkMessage) else None
     told = [line.split(_BETWEEN) for line in _block(template, "facts", context).splitlines() if line.strip()]
     return Letter(
@@ -98,17 +122,19 @@ def write(name: str, message: Message, language: str, time_zone: str, letterhead
         url=letterhead.link(link.page, link.token.value) if link else None,
         expires=wording.instant(link.expires_at, language, time_zone) if link else None,
         closing=_paragraphs(_block(template, "closing", context), language),
+        sections=context.get("sections", ()),
     )
 
 
 class _Folding(EmailPolicy):
-    """Folds subjects with accents as RFC 2047 says; the standard library's own folding puts spaces into long ones."""
+    """Folds subjects as RFC 5322 and 2047 say; the standard library's own folding puts spaces into long ones."""
 
     def fold_binary(self, name: str, value: str) -> bytes:
         """The header as the lines that are sent."""
-        if name != "Subject" or value.isascii() or self.utf8:
+        if name != "Subject" or self.utf8:
             return super().fold_binary(name, value)
-        lines = Header(str(value), "utf-8", header_name=name).encode(linesep=self.linesep)
+        charset = "us-ascii" if value.isascii() else "utf-8"
+        lines = Header(str(value), charset, header_name=name).encode(linesep=self.linesep)
         return f"{name}: {lines}{self.linesep}".encode("ascii")
 
 
@@ -139,7 +165,7 @@ def _presentable(value: object) -> object:
     """A fact as templates get it: what people typed stays on its line and looks like what it is."""
     if isinstance(value, str):
         return wording.one_line(value)
-    return tuple(wording.one_line(item) for item in value) if isinstance(value, tuple) else value
+    return tuple(map(_presentable, value)) if isinstance(value, tuple) else value
 
 
 def _fact(label: str, value: str | tuple[str, ...] | None) -> str:
@@ -164,6 +190,11 @@ def _instant(context: Context, value: datetime) -> str:
 
 
 @pass_context
+def _moment(context: Context, value: datetime) -> str:
+    return wording.moment(value, context["language"], context["time_zone"])
+
+
+@pass_context
 def _role(context: Context, value: str) -> str:
     return wording.ROLES[context["language"]][Role(value)]
 
@@ -179,22 +210,18 @@ def _mode(context: Context, value: str) -> str:
     return wording.MODES[context["language"]][SubscriptionMode(value)]
 
 
+_HOW: dict[str, Any] = {"loader": FileSystemLoader(TEMPLATES), "undefined": StrictUndefined, "auto_reload": False}
 # The words know no markup: what they say is escaped as a whole when the HTML layout takes it in.
-_WORDS = Environment(loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, autoescape=False)  # noqa: S701
-_WORDS.filters |= {
+WORDS = Environment(autoescape=False, **_HOW)  # noqa: S701
+WORDS.filters |= {
     "day": _day,
     "last_day": _last_day,
     "instant": _instant,
+    "moment": _moment,
     "role": _role,
     "space": _space,
     "mode": _mode,
     "masked": wording.masked,
 }
-_WORDS.globals["fact"] = _fact
-_LAYOUTS = Environment(
-    loader=FileSystemLoader(TEMPLATES),
-    undefined=StrictUndefined,
-    autoescape=select_autoescape(["html"]),
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
+WORDS.globals["fact"] = _fact
+_LAYOUTS = Environment(autoescape=select_autoescape(["html"]), trim_blocks=True, lstrip_blocks=True, **_HOW)

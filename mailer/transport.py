@@ -1,51 +1,31 @@
-"""How mails leave: one SMTP connection that serves many of them, and what each of the server's refusals means."""
+"""How mails leave: through one SMTP connection that serves many of them, or into a folder."""
 
+import asyncio
 import ssl
 import time
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Protocol, Self, cast
 from urllib.parse import unquote, urlsplit
 
 import aiosmtplib
 
+from mailer.dialogues import Dialogue, Envelope, Patience
+from mailer.failures import SenderRefused, ServerAway
 from mailer.folders import FolderTransport
 
-CONNECT_SECONDS = 15
-STEP_SECONDS = 60  # each command and its answer; servers that look into a mail take their time after DATA
 FRESH_SECONDS = 5  # after so long a silence the server is asked whether it is still there
 IDLE_SECONDS = 30  # after so long a silence the connection is given back
 _DEFAULT_PORTS = {"smtp": 25, "smtps": 465, "smtp+starttls": 587}
-_WANTS_LOGIN = {530, 534, 535, 538}
-
-
-class TransportFailure(Exception):
-    """A mail didn't leave; `code` is the server's answer when it gave one."""
-
-    def __init__(self, reason: str, code: int | None = None) -> None:
-        super().__init__(reason)
-        self.code = code
-
-
-class TemporaryFailure(TransportFailure):
-    """The same mail may leave later."""
-
-
-class ServerAway(TemporaryFailure):
-    """The server can't be reached, or doesn't let this installation in: no mail would leave now."""
-
-
-class PermanentFailure(TransportFailure):
-    """The server will never take this mail."""
+EXTENSIONS = ("pipelining", "size", "smtputf8")
 
 
 class Transport(Protocol):
     """What the courier needs: one mail sent when `send` returns, a refusal when it raises."""
 
-    async def send(self, message: EmailMessage) -> None:
-        """Hand one mail over.
+    async def send(self, message: EmailMessage) -> str:
+        """Hand one mail over; what was said of it by whoever took it.
 
         Raises:
             TransportFailure: when it wasn't taken.
@@ -99,37 +79,31 @@ class SmtpServer:
 class SmtpTransport:
     """Sends through one SMTP connection, opened when first needed and again whenever it was lost."""
 
-    def __init__(self, server: SmtpServer, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, server: SmtpServer, tls: ssl.SSLContext | None = None, patience: Patience = Patience()) -> None:
+        self._server = server
         encrypted = server.scheme != "smtp"
-        self._client = aiosmtplib.SMTP(
-            hostname=server.host,
-            port=server.port,
-            username=server.username,
-            password=server.password,
-            use_tls=server.scheme == "smtps",
-            start_tls=server.scheme == "smtp+starttls",
-            tls_context=(tls or ssl.create_default_context()) if encrypted else None,
-            timeout=STEP_SECONDS,
-        )
+        self._tls = (tls or ssl.create_default_context()) if encrypted else None
+        self._patience = patience
+        self._dialogue: Dialogue | None = None
         self._used_at = 0.0
 
-    async def send(self, message: EmailMessage) -> None:
-        """Hand one mail over to the server.
+    async def send(self, message: EmailMessage) -> str:
+        """Hand one mail over to the server; its last words on it.
 
         Raises:
             ServerAway: when there is no connection to be had.
             TemporaryFailure: when the server refused it for now, or the connection was lost on the way.
             PermanentFailure: when the server refused it for good.
         """
-        reused = await self._connect()
+        envelope = _envelope(message)
+        dialogue, reused = await self._connect()
         try:
-            await self._attempt(lambda: self._client.send_message(message))
-        except TemporaryFailure as failure:
-            if not (reused and failure.code == 421 and isinstance(failure.__cause__, aiosmtplib.SMTPSenderRefused)):
+            return await self._send(dialogue, envelope)
+        except SenderRefused as failure:
+            if not (reused and failure.code == 421):
                 raise
-            self._client.close()  # the server takes so many mails a connection and no more
-            await self._connect()
-            await self._attempt(lambda: self._client.send_message(message))
+        dialogue, _ = await self._connect()  # the server takes so many mails a connection and no more
+        return await self._send(dialogue, envelope)
 
     async def check(self) -> None:
         """Reach the server and be let in.
@@ -138,55 +112,63 @@ class SmtpTransport:
             ServerAway: when that fails.
         """
         await self._connect()
-        await self._quit()
+        await self.close()
 
     async def rest(self) -> None:
         """Leave the server when nothing was sent for half a minute."""
-        if self._client.is_connected and time.monotonic() - self._used_at > IDLE_SECONDS:
-            await self._quit()
+        if time.monotonic() - self._used_at > IDLE_SECONDS:
+            await self.close()
 
     async def close(self) -> None:
         """Leave the server."""
-        if self._client.is_connected:
-            await self._quit()
+        dialogue, self._dialogue = self._dialogue, None
+        if dialogue is not None and dialogue.is_open:
+            await dialogue.quit()
+        elif dialogue is not None:
+            dialogue.close()
 
-    async def _connect(self) -> bool:
-        """Be connected; True when that connection was there before."""
-        if self._client.is_connected and time.monotonic() - self._used_at > FRESH_SECONDS:
-            await self._sound_out()
-        if self._client.is_connected:
-            return True
+    async def _send(self, dialogue: Dialogue, envelope: Envelope) -> str:
         try:
-            await self._client.connect(timeout=CONNECT_SECONDS)
-        except (aiosmtplib.SMTPException, OSError) as error:
-            raise ServerAway(_said(error), _code(error)) from error
-        self._used_at = time.monotonic()
-        return False
-
-    async def _sound_out(self) -> None:
-        try:
-            await self._client.noop(timeout=CONNECT_SECONDS)
-        except (aiosmtplib.SMTPException, OSError):
-            self._client.close()  # it went away in the meantime, as servers may: a new connection follows
-
-    async def _attempt(self, dialogue: Callable[[], Awaitable[object]]) -> None:
-        finished = False
-        try:
-            await dialogue()
-            finished = True
-        except (aiosmtplib.SMTPException, OSError, ValueError) as error:
-            finished = isinstance(error, aiosmtplib.SMTPResponseException | aiosmtplib.SMTPRecipientsRefused)
-            raise _classified(error) from error
+            return await dialogue.send(envelope)
         finally:
             self._used_at = time.monotonic()
-            if not finished:
-                self._client.close()  # no next mail may land in the middle of this one's dialogue
 
-    async def _quit(self) -> None:
+    async def _connect(self) -> tuple[Dialogue, bool]:
+        """An open connection, and whether it was there before."""
+        dialogue = self._dialogue
+        if dialogue is not None and dialogue.is_open and time.monotonic() - self._used_at > FRESH_SECONDS:
+            await dialogue.noop()  # it may have gone away in the meantime, as servers do: a new connection follows
+        if dialogue is not None and dialogue.is_open:
+            return dialogue, True
+        if dialogue is not None:
+            dialogue.close()  # the server's end of it is gone, ours may not be
+        self._dialogue = dialogue = await self._opened()
+        self._used_at = time.monotonic()
+        return dialogue, False
+
+    async def _opened(self) -> Dialogue:
+        """A new connection past greeting, TLS with a verified certificate, and login, which aiosmtplib sees to."""
+        server = self._server
+        client = aiosmtplib.SMTP(
+            hostname=server.host,
+            port=server.port,
+            username=server.username,
+            password=server.password,
+            use_tls=server.scheme == "smtps",
+            start_tls=server.scheme == "smtp+starttls",
+            tls_context=self._tls,
+            timeout=self._patience.connect,
+        )
         try:
-            await self._client.quit(timeout=CONNECT_SECONDS)
-        except (aiosmtplib.SMTPException, OSError):
-            self._client.close()  # leaving without goodbye is leaving too
+            await client.connect()
+            if client.is_ehlo_or_helo_needed:
+                await client.ehlo()
+        except (aiosmtplib.SMTPException, OSError) as error:
+            client.close()
+            raise ServerAway(f"{type(error).__name__}: {error}", getattr(error, "code", None)) from error
+        assert client.transport is not None
+        known = frozenset(name for name in EXTENSIONS if client.supports_extension(name))
+        return Dialogue(cast(asyncio.Transport, client.transport), known, self._patience)
 
 
 def open_transport(smtp_url: str | None, folder: Path) -> Transport:
@@ -198,26 +180,7 @@ def open_transport(smtp_url: str | None, folder: Path) -> Transport:
     return SmtpTransport(SmtpServer.parse(smtp_url)) if smtp_url else FolderTransport(folder)
 
 
-def _classified(error: Exception) -> TransportFailure:
-    """What a refusal means for the mail; a sender or login that isn't accepted is no fault of the mail's."""
-    code = _code(error)
-    if isinstance(error, aiosmtplib.SMTPNotSupported) or type(error) is ValueError:
-        return PermanentFailure(_said(error))
-    about_mail = isinstance(error, aiosmtplib.SMTPRecipientsRefused | aiosmtplib.SMTPDataError)
-    if about_mail and code is not None and 500 <= code < 600 and code not in _WANTS_LOGIN:
-        return PermanentFailure(_said(error), code)
-    return TemporaryFailure(_said(error), code)
-
-
-def _code(error: Exception) -> int | None:
-    if isinstance(error, aiosmtplib.SMTPRecipientsRefused):
-        return error.recipients[0].code
-    return error.code if isinstance(error, aiosmtplib.SMTPResponseException) else None
-
-
-def _said(error: Exception) -> str:
-    if isinstance(error, aiosmtplib.SMTPRecipientsRefused):
-        error = error.recipients[0]
-    if isinstance(error, aiosmtplib.SMTPResponseException):
-        return f"{type(error).__name__}: {error.code} {error.message}"
-    return f"{type(error).__name__}: {error}"
+def _envelope(message: EmailMessage) -> Envelope:
+    """The addresses of a mail that `rendering` composed, and its bytes."""
+    sender, recipient = (message[name].addresses[0].addr_spec for name in ("From", "To"))
+    return Envelope(sender, recipient, message.as_bytes(policy=message.policy.clone(linesep="\r\n")))

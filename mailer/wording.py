@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, format_datetime
 
+from models.activities import ActivityKind
 from models.attachments import Role
 from models.subscriptions import SubscriptionMode
 
@@ -17,20 +18,28 @@ PHRASES = {
         "product": "Mon compte",
         "colon": "\u00a0:",
         "link": "Ce lien ne sert qu'une fois, jusqu'au",
-        "copy": "Si le bouton ne répond pas, copiez cette adresse dans votre navigateur :",
+        "paste": "Si le bouton ne répond pas, copiez cette adresse dans votre navigateur :",
         "open": "Ouvrir Mon compte :",
         "automatic": "Ce message est automatique, merci de ne pas y répondre.",
         "no_end": "sans date de fin",
+        "by": "par",
+        "asks": "accusé de lecture demandé",
+        "stop": "Vous recevez ce message parce que vous avez demandé les notifications d'activité.",
+        "stop_action": "Ne plus les recevoir",
     },
     "en": {
         "greeting": "Hello",
         "product": "My account",
         "colon": ":",
         "link": "This link works once, until",
-        "copy": "If the button does nothing, copy this address into your browser:",
+        "paste": "If the button does nothing, copy this address into your browser:",
         "open": "Open My account:",
         "automatic": "This message is automatic, please do not reply to it.",
         "no_end": "no end date",
+        "by": "by",
+        "asks": "acknowledgement asked for",
+        "stop": "You receive this message because you asked for activity notifications.",
+        "stop_action": "Stop receiving them",
     },
 }
 ROLES = {
@@ -49,6 +58,18 @@ MODES = {
     "fr": {SubscriptionMode.READ: "consultation", SubscriptionMode.WRITE: "consultation et saisie"},
     "en": {SubscriptionMode.READ: "reading", SubscriptionMode.WRITE: "reading and writing"},
 }
+KINDS = {
+    "fr": {
+        ActivityKind.EVENT: "événement",
+        ActivityKind.INVOICE_PROGRESS: "suivi de facture",
+        ActivityKind.INVOICE_REJECTED: "facture rejetée",
+    },
+    "en": {
+        ActivityKind.EVENT: "event",
+        ActivityKind.INVOICE_PROGRESS: "progress of an invoice",
+        ActivityKind.INVOICE_REJECTED: "rejected invoice",
+    },
+}
 _JOINERS = "\u200c\u200d"
 _LINK = re.compile(r"://|\bwww\.|\b[\w-]+\.[a-z]{2,}(?=$|[\s/?#:])", re.IGNORECASE)
 
@@ -64,6 +85,14 @@ def instant(value: datetime, language: str, time_zone: str) -> str:
     between = "'à'" if language == "fr" else "'at'"
     said = format_datetime(here, f"d MMMM y {between} HH:mm (z)", locale=language, tzinfo=ZoneInfo(time_zone))
     return _first(said, language)
+
+
+def moment(value: datetime, language: str, time_zone: str) -> str:
+    """An instant on the clock of a reader who needs not be told the zone, such as `24 novembre 2026 à 14:05`."""
+    between = "'à'" if language == "fr" else "'at'"
+    return _first(
+        format_datetime(value, f"d MMMM y {between} HH:mm", locale=language, tzinfo=ZoneInfo(time_zone)), language
+    )
 
 
 def _first(said: str, language: str) -> str:

@@ -49,6 +49,10 @@ class Account(Model):
     language = fields.CharEnumField(Language, max_length=2, default=Language.FR)
     time_zone = fields.CharField(max_length=64, default="Europe/Paris")
     receive_activity_notifications = fields.BooleanField(default=False)
+    digested_until = fields.DatetimeField(null=True)
+    recapped_until = fields.DatetimeField(null=True)
+    contact_email_refusal = fields.CharField(max_length=300, null=True)
+    contact_email_refused_at = fields.DatetimeField(null=True)
     password_hash = fields.CharField(max_length=200, null=True)
     secret_question = fields.CharField(max_length=255, null=True)
     secret_answer_hash = fields.CharField(max_length=200, null=True)
@@ -227,7 +231,7 @@ ACCOUNTS = Source(
         for name in (
             *("id", "login_email", "contact_email", "pending_contact_email", "first_name", "last_name", "phone"),
             *("line1", "line2", "line3", "postcode", "city", "country"),
-            *("language", "time_zone", "secret_question", "platform_role"),
+            *("language", "time_zone", "secret_question", "platform_role", "contact_email_refusal"),
         )
     }
     | {
@@ -235,6 +239,7 @@ ACCOUNTS = Source(
         "state": Column(STATE_SQL),
         "receive_activity_notifications": flag("u.receive_activity_notifications"),
         "deactivated_at": moment("u.deactivated_at"),
+        "contact_email_refused_at": moment("u.contact_email_refused_at"),
     },
 )
 

@@ -38,6 +38,7 @@ TABLES = (
     "models.documents",
     "models.events",
     "models.outbox",
+    "models.deliveries",
 )
 P = ParamSpec("P")
 T = TypeVar("T")

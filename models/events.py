@@ -125,6 +125,18 @@ class ProfileUpdated(Fact):
     """The person changed their profile; `before` and `after` hold the fields that changed."""
 
 
+class ActivityNotificationsStopped(Fact):
+    """The person stopped the periodical mails by the link in one of them."""
+
+
+class ContactEmailRefused(Fact):
+    """The mail server of the contact address refused it for good; `after` holds its answer."""
+
+
+class ContactEmailReached(Fact):
+    """The contact address that had been refused took a mail again."""
+
+
 class ContactEmailChangeRequested(Fact):
     """The person asked for another contact address, which waits to be confirmed."""
 

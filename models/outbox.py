@@ -91,6 +91,12 @@ async def insert(mail: NewMail) -> bool:
     return bool(rows)
 
 
+async def insert_all(mails: Sequence[NewMail]) -> None:
+    """Put many mails in the outbox at once, in the running transaction; one whose key is there already is left out."""
+    rows = [Mail(**{**vars(mail), "payload": dict(mail.payload)}) for mail in mails]
+    await Mail.bulk_create(rows, ignore_conflicts=True)
+
+
 # ------------------------------------------------------------------ couriers
 # The state is written out in the text, not bound, so that the planner may use the partial indexes.
 _DUE = "state = 'PENDING' AND due_at <= :now AND (lease_until IS NULL OR lease_until <= :now)"
@@ -138,45 +144,6 @@ async def release(ids: Sequence[int], *, owner: str) -> None:
         "UPDATE outbox SET lease_owner = NULL, lease_until = NULL, attempts = attempts - 1"
         " WHERE id IN :ids AND lease_owner = :owner AND state = 'PENDING' RETURNING id",
         {"ids": list(ids), "owner": owner},
-    )
-
-
-async def record_sent(mail_id: int, *, at: datetime) -> None:
-    """The server took the mail: a fact, whoever holds the lease by now.
-
-    Raises:
-        DatabaseAway: when the database can't be reached.
-    """
-    await database.fetch(
-        "UPDATE outbox SET state = 'SENT', sent_at = :at, lease_owner = NULL, lease_until = NULL, last_error = NULL"
-        " WHERE id = :id AND state <> 'SENT' RETURNING id",
-        {"id": mail_id, "at": at},
-    )
-
-
-async def record_retry(mail_id: int, *, owner: str, due_at: datetime, error: str) -> None:
-    """The try failed for now: the mail is due again at `due_at`.
-
-    Raises:
-        DatabaseAway: when the database can't be reached.
-    """
-    await database.fetch(
-        "UPDATE outbox SET due_at = :due_at, last_error = :error, lease_owner = NULL, lease_until = NULL"
-        " WHERE id = :id AND lease_owner = :owner AND state = 'PENDING' RETURNING id",
-        {"id": mail_id, "owner": owner, "due_at": due_at, "error": error},
-    )
-
-
-async def record_dead(mail_id: int, *, owner: str, state: MailState, error: str) -> None:
-    """The mail is given up, for the reason that `state` names.
-
-    Raises:
-        DatabaseAway: when the database can't be reached.
-    """
-    await database.fetch(
-        "UPDATE outbox SET state = :state, last_error = :error, lease_owner = NULL, lease_until = NULL"
-        " WHERE id = :id AND lease_owner = :owner AND state = 'PENDING' RETURNING id",
-        {"id": mail_id, "owner": owner, "state": state.value, "error": error},
     )
 
 

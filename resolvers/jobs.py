@@ -18,8 +18,8 @@ log = structlog.get_logger(__name__)
 Row = TypeVar("Row")
 
 
-async def each(job: str, rows: Iterable[Row], act: Callable[[Row], Awaitable[bool]]) -> int:
-    """How many of the rows were acted on; one that fails is logged, left as it was, and tried again by the next run.
+async def each(job: str, rows: Iterable[Row], act: Callable[[Row], Awaitable[int]]) -> int:
+    """How many occasions the rows came to; one that fails is logged, left as it was, and tried again by the next run.
 
     A job that is cancelled finishes the row in hand first.
 
@@ -37,7 +37,7 @@ async def each(job: str, rows: Iterable[Row], act: Callable[[Row], Awaitable[boo
     return done
 
 
-async def _whole(act: Callable[[Row], Awaitable[bool]], row: Row) -> bool:
+async def _whole(act: Callable[[Row], Awaitable[int]], row: Row) -> int:
     working = asyncio.ensure_future(act(row))
     try:
         return await asyncio.shield(working)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from mailer.messages import ContactEmailChanged
@@ -17,7 +18,7 @@ from models.events import (
     SecretQuestionChanged,
 )
 from models.tokens import Purpose
-from resolvers import credentials, links
+from resolvers import credentials, digests, links
 from resolvers import sessions as entries
 from resolvers.scope import Record, Scope
 
@@ -53,7 +54,7 @@ async def update(scope: Scope, changes: Mapping[str, Any]) -> None:
         present = await accounts.lock(account.id)
         if present.password_hash != account.password_hash or present.state is not AccountState.ACTIVE:
             raise Conflict  # what was checked no longer holds: the password changed meanwhile, or the account stopped
-        await _take_over(present, checked.plain, record)
+        await _take_over(present, checked.plain, record, scope.now())
         if checked.contact_email is not None:
             await _ask_confirmation(scope, present, checked.contact_email, record)
         if checked.answer_hash is not None:
@@ -65,12 +66,14 @@ async def update(scope: Scope, changes: Mapping[str, Any]) -> None:
         await present.save()
 
 
-async def _take_over(account: Account, plain: Mapping[str, Any], record: Record) -> None:
+async def _take_over(account: Account, plain: Mapping[str, Any], record: Record, at: datetime) -> None:
     """Put the simple fields in the locked account, which the caller saves; the event tells those that differ."""
     after = {name: value for name, value in plain.items() if value != getattr(account, name)}
     if after:
         before = {name: getattr(account, name) for name in after}
         account.update_from_dict(after)
+        if after.get("receive_activity_notifications"):
+            digests.begin(account, at)
         account.fold()
         await record(ProfileUpdated(subject_id=account.id, before=before, after=after))
 
@@ -182,6 +185,7 @@ async def confirm_contact_email(scope: Scope, token: str) -> None:
         if new is None:
             raise InvalidToken("token")
         account.contact_email, account.pending_contact_email = new, None
+        account.contact_email_refusal = account.contact_email_refused_at = None
         account.fold()
         await account.save()
         for address in {old, account.login_email} - {new}:  # whichever of them is still the owner's

@@ -134,15 +134,19 @@ class Scope:
 
     async def mail(self, message: Message, to: Account, *, address: str | None = None) -> None:
         """Put a mail to the person in the outbox, in their language, to their contact address or another."""
-        recipient = outbox.Recipient(
-            address=address or to.contact_email,
-            language=to.language,
-            account_id=to.id,
-            name=to.display_name,
-            time_zone=to.time_zone,
-        )
-        await outbox.enqueue(message, to=recipient, sealer=self.office.sealer, now=self.now())
+        await outbox.enqueue(message, to=recipient(to, address), sealer=self.office.sealer, now=self.now())
 
     async def _record(self, *facts: Fact, by: int | None = None) -> None:
         actor_id = self.actor.account_id if by is None and self.actor is not None else by
         await events.append(*facts, actor_id=actor_id, at=self.now())
+
+
+def recipient(account: Account, address: str | None = None) -> outbox.Recipient:
+    """The person as mails address them, in their language, at their contact address or another."""
+    return outbox.Recipient(
+        address=address or account.contact_email,
+        language=account.language,
+        account_id=account.id,
+        name=account.display_name,
+        time_zone=account.time_zone,
+    )

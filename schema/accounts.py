@@ -11,6 +11,7 @@ from resolvers import (
     access,
     accounts,
     activities,
+    digests,
     documents,
     events,
     offers,
@@ -20,7 +21,7 @@ from resolvers import (
     subscription_queues,
     users,
 )
-from schema import ids, subscriptions
+from schema import ids, subscriptions, wording
 from schema.access import Access
 from schema.activities import Activity, UnacknowledgedOnly
 from schema.attachments import Attachment, AttachmentFilter, filter_of
@@ -50,6 +51,18 @@ class Account(Node):
 
     login_email: str = column("The login e-mail; never changes, receives security mail.")
     contact_email: str = column("The contact e-mail; receives notifications.")
+
+    @made_from(
+        "contact_email_refusal",
+        "contact_email_refused_at",
+        description="Why mails don't reach the contact e-mail: its server refused one for good, on that day, with these"
+        " words; null once a mail goes through, or another address is confirmed.",
+    )
+    def contact_email_problem(self: Any, info: Info) -> str | None:
+        if self.contact_email_refusal is None:
+            return None
+        return wording.refused_address(self.contact_email_refusal, self.contact_email_refused_at, info.context.language)
+
     pending_contact_email: str | None = column(
         "A new contact e-mail that waits for its owner to follow the mailed link."
     )
@@ -308,6 +321,12 @@ class AccountMutation:
     async def confirm_contact_email(self, info: Info, token: str) -> AcknowledgedPayload:
         await info.context.admit("confirmContactEmail")
         await profiles.confirm_contact_email(info.context.scope, token)
+        return AcknowledgedPayload(acknowledged=True)
+
+    @mutation("Stop periodical notifications by the token of the link in one of their mails; no sign-in is needed.")
+    async def unsubscribe(self, info: Info, token: str) -> AcknowledgedPayload:
+        await info.context.admit("unsubscribe")
+        await digests.unsubscribe(info.context.scope, token)
         return AcknowledgedPayload(acknowledged=True)
 
     @mutation("Support: reopen a closed or suspended account.")

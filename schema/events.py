@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import strawberry
 
+from models import summaries
 from models.accounts import Language
 from resolvers import structures, users
-from schema import summaries
 from schema.context import Info
 from schema.fields import column, made_from
 from schema.nodes import Node

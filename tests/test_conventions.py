@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from models import errors, events
+from models import document_errors, errors, events, summaries
 from models.accounts import Language
 from models.errors import DomainError
 from models.events import Fact
-from schema import summaries, wording
+from schema import words
 
 ROOT = Path(__file__).parents[1]
 LAYERS = ("graph", "schema", "resolvers", "mailer", "models")
@@ -122,10 +122,12 @@ def _kinds(of: type, module: object) -> list[type]:
     ]
 
 
-@pytest.mark.parametrize("kind", _kinds(DomainError, errors), ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize(
+    "kind", [*_kinds(DomainError, errors), *_kinds(DomainError, document_errors)], ids=lambda kind: kind.__name__
+)
 def test_every_refusal_is_worded_in_both_languages(kind: type[DomainError]) -> None:
     if kind is not errors.Refusals:
-        french, english = wording.WORDS[kind.__name__]
+        french, english = words.WORDS[kind.__name__]
         assert french
         assert english
         assert french != english

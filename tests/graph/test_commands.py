@@ -90,7 +90,7 @@ def test_check_names_what_fails(tmp_path: Path, settings: dict[str, str], failed
          "Enter an e-mail address such as name@example.com, without accents before the at sign."),
         (["jobs", "run", "dusting"], {}, 1,
          "There is no job dusting: there are attachment-reminders, subscription-reminders, attachment-endings,"
-         " absent-holders, expired-offers, document-scans, document-sweep, object-sweep."),
+         " absent-holders, expired-offers, document-scans, document-sweep, object-sweep, daily-digest, weekly-recap."),
         (["mail", "show", "7"], {}, 1, "There is no mail 7."),
         (["api-key", "revoke", "erp"], {}, 1, "No key named erp is in use."),
         (["api-key", "create", " "], {}, 1, "This field is mandatory."),
@@ -161,6 +161,9 @@ def test_mails_are_listed_shown_and_tried_again(tmp_path: Path) -> None:
         shown = run(tmp_path, "mail", "show", "1", **settings).stdout
         dead = run(tmp_path, "mail", "list", "--dead", **settings).stdout
         retried = run(tmp_path, "mail", "retry", "1", **settings).stdout
+        previews = run(tmp_path, "mail", "preview", "previews").stdout
+    assert previews == "102 mails are in previews.\n"
+    assert "Activez votre compte" in (tmp_path / "previews/fr/account_activation.html").read_text(encoding="utf-8")
     assert "account_activation" in listed
     assert "account_activation" not in dead
     assert "address: noor@people.example\n" in shown

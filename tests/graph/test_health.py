@@ -17,7 +17,8 @@ async def _measures(text: str) -> dict[str, float]:
 async def test_a_server_with_its_database_is_ready(tmp_path: Path, database_url: str) -> None:
     async with served(settings_of(tmp_path, database_url), sends=False) as client:
         ready = await client.get("/readyz")
-    assert (ready.status_code, ready.json()) == (200, {"database": "ok"})
+    told = {"database": "ok", "unsentMails": 0, "oldestUnsentSeconds": 0}
+    assert (ready.status_code, ready.json()) == (200, told)
 
 
 async def test_unsent_mails_are_counted_with_the_age_of_the_oldest(
@@ -28,6 +29,8 @@ async def test_unsent_mails_are_counted_with_the_age_of_the_oldest(
         await ask(client, SIGN_UP)
         clock.now += timedelta(seconds=90)
         after = await _measures((await client.get("/metrics")).text)
+        ready = (await client.get("/readyz")).json()
+    assert ready == {"database": "ok", "unsentMails": 1, "oldestUnsentSeconds": 90}
     assert (before["rattache_outbox_unsent"], before["rattache_outbox_oldest_seconds"]) == (0, 0)
     assert (after["rattache_outbox_unsent"], after["rattache_outbox_oldest_seconds"]) == (1, 90)
 

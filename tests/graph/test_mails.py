@@ -1,6 +1,7 @@
 """The mail page lists what the courier wrote to its folder, and shows each message without trusting it."""
 
 import os
+import re
 from email.message import EmailMessage
 from pathlib import Path
 
@@ -8,7 +9,9 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from graph import layouts, mails
+from graph import layouts, mails, previews
+from mailer.rendering import Letterhead
+from mailer.samples import SAMPLES
 
 
 @pytest.fixture
@@ -79,3 +82,22 @@ def test_a_reader_before_the_first_mail_is_told_there_is_none(tmp_path: Path) ->
     page = browser.get("/mails?lang=fr")
     assert page.status_code == 200
     assert layouts.TEXTS[layouts.LANGUAGES["fr"]]["mails"]["none"] in page.text
+
+
+def test_a_reader_sees_how_each_message_would_read(folder: Path) -> None:
+    letterhead = Letterhead("Portail <no-reply@rattache.example>", "http://127.0.0.1:8000")
+    app = Starlette(routes=[*previews.routes(letterhead), *mails.routes(folder)])
+    browser = TestClient(app, "http://127.0.0.1", headers={"accept-language": "en"})
+    listed = browser.get("/mails/preview")
+    links = re.findall(r'href="(/mails/preview/en/[\w-]+)"', listed.text)
+    assert len(links) == len(set(links)) == len(SAMPLES)
+    page = browser.get("/mails/preview/fr/weekly_recap")
+    assert "Votre semaine" in page.text
+    assert '<iframe src="/mails/preview/fr/weekly_recap/html"' in page.text
+    html = browser.get("/mails/preview/fr/weekly_recap/html")
+    assert html.headers["content-security-policy"] == mails.LETTER_POLICY
+    assert "Ateliers Delmas &amp; Fils" in html.text
+    assert [browser.get(f"/mails/preview/{path}").status_code for path in ("de/weekly_recap", "fr/none/html")] == [
+        404
+    ] * 2
+    assert browser.get("/mails/b.eml").status_code == 200

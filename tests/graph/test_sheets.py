@@ -4,12 +4,12 @@ import pytest
 
 from graph import sheets
 from graph.sheets import Sheet, harmless
+from models import summaries
 from models.accounts import Language
 from models.attachments import AttachmentStatus, Role
 from models.identifiers import IdentifierType
 from models.structures import StructureKind, StructureStatus
 from models.subscriptions import SubscriptionMode
-from schema import summaries
 from tests.graph.downloads import cells
 
 PLAIN = Sheet((("Un", "One"), ("Deux", "Two")), lambda element, place: element)

@@ -3,7 +3,8 @@
 import asyncio
 import random
 from collections import Counter
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import timedelta
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,15 @@ from mailer import folders, messages, outbox
 from mailer.courier import Courier, delay
 from mailer.facts import LinkToken, Message
 from mailer.outbox import Recipient
+from mailer.samples import NOW, TOKEN
 from mailer.seals import Sealer
 from mailer.transport import SmtpServer, SmtpTransport, Transport
-from models import database
+from models import database, deliveries
 from models import outbox as rows
+from models.deliveries import Try
 from models.outbox import Mail, MailState
 from tests.mailer.conftest import Server
-from tests.mailer.letters import LETTERHEAD, NOW, SEALER, TOKEN, bodies
+from tests.mailer.letters import LETTERHEAD, SEALER, bodies
 
 pytestmark = pytest.mark.usefixtures("db")
 
@@ -270,9 +273,10 @@ class Slow:
     def __init__(self, seconds: float) -> None:
         self.seconds, self.sent = seconds, list[str]()
 
-    async def send(self, message: EmailMessage) -> None:
+    async def send(self, message: EmailMessage) -> str:
         await asyncio.sleep(self.seconds)
         self.sent.append(message["Message-ID"])
+        return "taken"
 
     async def check(self) -> None: ...
     async def rest(self) -> None: ...
@@ -333,14 +337,14 @@ async def test_mail_whose_record_failed_is_recorded_later_and_never_sent_twice(m
     await put()
     quick = Slow(0)
     courier = courier_over(quick)
-    record, away = rows.record_sent, [OSError("away")]
+    record, away = deliveries.sent, [OSError("away")]
 
-    async def record_or_fail(mail_id: int, *, at: datetime) -> None:
+    async def record_or_fail(tries: Sequence[Try], **more: Any) -> None:
         if away:
             raise away.pop()
-        await record(mail_id, at=at)
+        await record(tries, **more)
 
-    monkeypatch.setattr(rows, "record_sent", record_or_fail)
+    monkeypatch.setattr(deliveries, "sent", record_or_fail)
     with pytest.raises(OSError, match="away"):
         await courier.run_once(NOW)
     assert (await only()).state is MailState.PENDING

@@ -1,19 +1,25 @@
 """What mails say: every message in both languages, the same facts in both forms, and nothing typed acts as markup."""
 
-from dataclasses import replace
+import re
+from dataclasses import fields, replace
 from datetime import date, datetime
 
 import pytest
-from jinja2 import UndefinedError
+from jinja2 import UndefinedError, meta, nodes
 
-from mailer import messages, payloads, rendering
+from mailer import digests, messages, payloads, previews, rendering, samples
+from mailer.catalogues import MESSAGES
 from mailer.facts import LinkMessage, LinkToken, Message, name_of
 from mailer.rendering import TEMPLATES
+from mailer.samples import NAME, NOW, SAMPLES, TOKEN
 from mailer.seals import SealBroken, Sealer
-from mailer.wording import MODES
+from mailer.wording import MODES, PHRASES
 from models.outbox import Mail
 from models.spaces import WORDING
-from tests.mailer.letters import LETTERHEAD, NAME, NOW, SAMPLES, SEALER, TOKEN, bodies, parsed
+from tests.mailer.letters import LETTERHEAD, SEALER, bodies, parsed
+
+LINK = re.compile(r"https?://[^\s<>\"]+")
+SAMPLES_BY_NAME = {name_of(type(sample)): sample for sample in SAMPLES}
 
 
 def row(message: Message, language: str = "fr", **changed: object) -> Mail:
@@ -28,20 +34,22 @@ def row(message: Message, language: str = "fr", **changed: object) -> Mail:
         "language": language,
         "time_zone": "Europe/Paris",
         "created_at": NOW,
+        "account_id": 7,
     }
     return Mail(**{**values, **changed})
 
 
 def composed(mail: Mail, letterhead: rendering.Letterhead = LETTERHEAD) -> tuple[str, str, str]:
     """Subject, text and visible HTML."""
-    read = parsed(rendering.compose(mail, letterhead=letterhead, sealer=SEALER).as_bytes())
+    rows = samples.rows_of(SAMPLES_BY_NAME[mail.message])
+    read = parsed(rendering.compose(mail, letterhead=letterhead, sealer=SEALER, rows=rows).as_bytes())
     return read["Subject"].replace("\u00a0", " "), *bodies(read)
 
 
 def test_every_message_has_a_sample_and_a_text_in_each_language() -> None:
-    assert {type(sample) for sample in SAMPLES} == set(messages.MESSAGES.values())
-    assert {folder.name for folder in TEMPLATES.iterdir() if folder.is_dir()} == set(messages.MESSAGES)
-    for name in messages.MESSAGES:
+    assert {type(sample) for sample in SAMPLES} == set(MESSAGES.values())
+    assert {folder.name for folder in TEMPLATES.iterdir() if folder.is_dir()} == set(MESSAGES)
+    for name in MESSAGES:
         assert sorted(file.name for file in (TEMPLATES / name).iterdir()) == ["en.txt", "fr.txt"]
 
 
@@ -51,9 +59,11 @@ def test_every_message_has_a_sample_and_a_text_in_each_language() -> None:
 )
 def test_reader_of_text_and_reader_of_html_learn_the_same(message: Message, language: str) -> None:
     mail = row(message, language)
-    letter = rendering.write(mail.message, message, language, "Europe/Paris", LETTERHEAD)
+    letter = rendering.write(mail.message, message, language, "Europe/Paris", LETTERHEAD, samples.rows_of(message))
     subject, text, html = composed(mail)
     said = [*letter.paragraphs, *letter.closing, *(part for fact in letter.facts for part in fact)]
+    for section in letter.sections:
+        said += [section.heading, *(text for line in section.lines for text in (line.text, " · ".join(line.details)))]
     if isinstance(message, LinkMessage):
         said += [letter.action, letter.url, letter.expires]
         assert letter.url == f"https://portail.example/account/{message.page}?token={TOKEN}"
@@ -80,7 +90,8 @@ def test_every_fact_of_a_message_is_told(message: Message, language: str) -> Non
         "date": lambda value: str(value.year),
         "datetime": lambda value: f"{value.year}",
         "LinkToken": lambda value: value.value,
-        "tuple": ", ".join,
+        "tuple": lambda value: ", ".join(value) if isinstance(value[0], str) else "",
+        "int": str,
         "Reader": lambda value: "",
         "Role": lambda value: "",
         "SpaceCode": lambda value: getattr(WORDING[value], language),
@@ -261,3 +272,82 @@ def test_first_of_a_month_is_an_ordinal_in_french_alone() -> None:
     suspended = messages.AccountSuspended(at=datetime(2027, 3, 31, 22, 30, tzinfo=NOW.tzinfo))
     assert "le 1er avril 2027 à 00:30" in composed(row(suspended))[1]
     assert "11 avril 2027" in composed(row(replace(ending, last_day=date(2027, 4, 11))))[1]
+
+
+@pytest.mark.parametrize("name", sorted(MESSAGES))
+def test_both_languages_say_the_same(name: str) -> None:
+    sources = [(TEMPLATES / name / f"{language}.txt").read_text(encoding="utf-8") for language in ("fr", "en")]
+    french, english = (rendering.WORDS.parse(source) for source in sources)
+    assert meta.find_undeclared_variables(french) == meta.find_undeclared_variables(english)
+    assert [block.name for block in french.find_all(nodes.Block)] == [
+        block.name for block in english.find_all(nodes.Block)
+    ]
+    facts = [[re.sub(r'"[^"]*"', "", call) for call in re.findall(r"fact\(.*?\)", source)] for source in sources]
+    assert facts[0] == facts[1]
+
+
+@pytest.mark.parametrize("name", sorted(MESSAGES))
+def test_every_fact_of_a_message_is_known_to_its_templates(name: str) -> None:
+    given = {fact.name for fact in fields(MESSAGES[name])} | {"language", "time_zone", "fact"}
+    if issubclass(MESSAGES[name], digests.PeriodicalMessage):
+        given |= digests.particulars(SAMPLES_BY_NAME[name], samples.rows_of(SAMPLES_BY_NAME[name]), "fr", "UTC").keys()  # type: ignore[arg-type]
+    source = (TEMPLATES / name / "fr.txt").read_text(encoding="utf-8")
+    assert meta.find_undeclared_variables(rendering.WORDS.parse(source)) <= given
+
+
+def test_previews_show_every_message_in_both_languages_with_links_that_open_nothing() -> None:
+    shown = list(previews.every(LETTERHEAD))
+    assert {(each.name.partition("-")[0], each.language) for each in shown} == {
+        (name, language) for name in MESSAGES for language in ("fr", "en")
+    }
+    assert len({(each.name, each.language) for each in shown}) == len(shown) == 2 * len(SAMPLES)
+    for each in shown:
+        links = {part: set(LINK.findall(previews.part(each.mail, part))) for part in ("plain", "html")}
+        assert {link.replace("&amp;", "&") for link in links["html"]} == links["plain"], each.name
+
+
+@pytest.mark.parametrize(
+    ("total", "rejected", "subject"),
+    [
+        (1, 0, "One new activity: Ateliers Delmas & Fils"),
+        (2, 1, "2 new activities, among them 1 rejected invoice: Ateliers Delmas & Fils"),
+        (40, 2, "40 new activities, among them 2 rejected invoices: Ateliers Delmas & Fils"),
+    ],
+)
+def test_subject_of_a_digest_says_what_happened(total: int, rejected: int, subject: str) -> None:
+    _, progress, refused = samples.rows_of(SAMPLES_BY_NAME["activity_digest"])
+    rows = [refused] * rejected + [progress] * (min(total, 30) - rejected)
+    message = digests.ActivityDigest(until=NOW, total=total, ids=tuple(range(len(rows))))
+    letter = rendering.write("activity_digest", message, "en", "Europe/Paris", LETTERHEAD, rows)
+    assert letter.subject == subject
+    assert letter.closing == (
+        ("10 more activities are to be read in the list of your activities.",) if total > 30 else ()
+    )
+
+
+@pytest.mark.parametrize("length", range(60, 90))
+def test_subject_of_any_length_arrives_as_it_was_written(length: int) -> None:
+    for letter in ("a", "é"):
+        name = (f"{letter * 9} " * 10)[: length - 40].strip()
+        mail = row(messages.SeatOfferDeclined(structure=name, successor="Samir"))
+        read = parsed(rendering.compose(mail, letterhead=LETTERHEAD, sealer=SEALER).as_bytes())
+        assert read["Subject"].replace("\u00a0", " ") == rendering.write(
+            mail.message,
+            messages.SeatOfferDeclined(structure=name, successor="Samir"),
+            "fr",
+            "Europe/Paris",
+            LETTERHEAD,
+        ).subject.replace("\u00a0", " ")
+
+
+def test_no_phrase_has_the_name_of_what_every_mapping_can_do() -> None:
+    for phrases in PHRASES.values():
+        assert [name for name in phrases if hasattr(dict, name)] == []  # a template would say that instead
+
+
+@pytest.mark.parametrize(
+    "preview", list(previews.every(LETTERHEAD)), ids=lambda preview: f"{preview.language}-{preview.name}"
+)
+def test_no_mail_says_what_only_programs_say(preview: previews.Preview) -> None:
+    for text in (preview.mail["Subject"], *bodies(preview.mail)):
+        assert not re.search(r"built-in|object at|None|True|False|Undefined|\{\{|\bdatetime\b", text)

@@ -12,8 +12,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from mailer import folders
+from mailer.failures import ServerAway
 from mailer.folders import FolderTransport
-from mailer.transport import ServerAway, SmtpServer, SmtpTransport, open_transport
+from mailer.transport import SmtpServer, SmtpTransport, open_transport
 from tests.mailer.conftest import Server
 
 

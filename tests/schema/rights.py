@@ -179,6 +179,7 @@ MUTATIONS: dict[str, Row] = {
     ),
     "updateAccount": (act('updateAccount(input: {phone: "0123456789"})'), SIGNED_IN),
     "confirmContactEmail": (act('confirmContactEmail(token: "x")'), BAD_LINK),
+    "unsubscribe": (act('unsubscribe(token: "x")'), BAD_LINK),
     "deactivateAccount": (
         act("deactivateAccount(input: {confirm: true})"),
         ("UNAUTHENTICATED", "ok", "ok", "ok", "SUCCESSOR_REQUIRED", "ok"),
@@ -414,7 +415,7 @@ FIELDS: dict[str, Row] = {
 }
 # Fields that everybody who reaches the type sees: what they tell isn't more than the row that leads to them.
 SAME_FOR_ALL = {
-    "Account": "id user loginEmail contactEmail pendingContactEmail firstName lastName phone postalAddress language timeZone"
+    "Account": "id user loginEmail contactEmail contactEmailProblem pendingContactEmail firstName lastName phone postalAddress language timeZone"
     " receiveActivityNotifications secretQuestion state reactivableUntil attachments attachmentsToReview history sessions"
     " deactivationPreview spaceSubscriptions spaceSubscriptionsToReview access activities principalManagerOffers documents",
     "User": "id firstName lastName displayName state",

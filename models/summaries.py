@@ -17,6 +17,15 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     "PasswordChanged": ("Mot de passe changé.", "Password changed."),
     "SecretQuestionChanged": ("Question secrète changée.", "Secret question changed."),
     "ProfileUpdated": ("Profil modifié.", "Profile changed."),
+    "ActivityNotificationsStopped": (
+        "Notifications d'activité arrêtées depuis un message.",
+        "Activity notifications stopped from a message.",
+    ),
+    "ContactEmailRefused": (
+        "Adresse de contact refusée par son serveur de messagerie.",
+        "Contact address refused by its mail server.",
+    ),
+    "ContactEmailReached": ("Adresse de contact de nouveau joignable.", "Contact address reached again."),
     "ContactEmailChangeRequested": ("Changement d'adresse de contact demandé.", "Change of contact address asked for."),
     "ContactEmailConfirmed": ("Nouvelle adresse de contact confirmée.", "New contact address confirmed."),
     "AccountDeactivated": ("Compte désactivé.", "Account deactivated."),

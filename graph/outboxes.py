@@ -1,0 +1,85 @@
+"""The commands for the outbox: what waits, what was given up and why, and how each mail reads."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from graph import settings, workers
+from graph.operators import Refused, within
+from graph.settings import Settings
+from mailer import outbox, previews
+from models.deliveries import MailAttempt
+from models.outbox import Mail, MailState
+from resolvers.scope import Scope
+
+mail = typer.Typer(help="Look at the outbox, try again what was given up, see how mails read.", no_args_is_help=True)
+
+
+@mail.command("list")
+def list_mails(
+    state: Annotated[MailState | None, typer.Option(help="Only the mails of this state.", case_sensitive=False)] = None,
+    dead: Annotated[bool, typer.Option("--dead", help="Only the mails that were given up.")] = False,
+    limit: Annotated[int, typer.Option(help="How many at most.", min=1, max=1000)] = 50,
+) -> None:
+    """List the newest mails."""
+
+    async def act(_: Scope, __: Settings) -> list[Mail]:
+        return await (outbox.dead_letters(limit=limit) if dead else outbox.listed(state, limit=limit))
+
+    table = Table("id", "state", "message", "to", "due", "tries", "last error")
+    for each in within(act):
+        due = f"{each.due_at:%Y-%m-%d %H:%M:%S}"
+        table.add_row(
+            str(each.id), each.state, each.message, each.address, due, str(each.attempts), each.last_error or ""
+        )
+    Console().print(table)
+
+
+@mail.command("show")
+def show_mail(mail_id: Annotated[int, typer.Argument(help="The mail's id, as `list` shows it.")]) -> None:
+    """Show one mail and every try to send it; the token of its link stays sealed."""
+
+    async def act(_: Scope, __: Settings) -> tuple[Mail | None, list[MailAttempt]]:
+        return await outbox.shown(mail_id), await outbox.attempts_of(mail_id)
+
+    found, attempts = within(act)
+    if found is None:
+        raise Refused(f"There is no mail {mail_id}.")
+    for name in Mail._meta.fields_db_projection:
+        typer.echo(f"{name}: {getattr(found, name)}")
+    for each in attempts:
+        typer.echo(f"{each.at:%Y-%m-%d %H:%M:%S} {each.outcome} {each.answer or ''} ({each.courier})")
+
+
+@mail.command("retry")
+def retry_mails(
+    ids: Annotated[
+        list[int] | None, typer.Argument(help="Their ids; all that were given up when none is named.")
+    ] = None,
+) -> None:
+    """Try mails again for three more days; one whose link has died stays dead."""
+
+    async def act(scope: Scope, _: Settings) -> int:
+        return await outbox.retry(ids or None, now=scope.now())
+
+    typer.echo(f"{within(act)} mails will be tried again.")
+
+
+@mail.command("preview")
+def preview_mails(
+    folder: Annotated[Path, typer.Argument(help="Where to write them; made if need be.", file_okay=False)],
+) -> None:
+    """Write every mail, of sample facts and in each language, as .eml, .html and .txt files."""
+    written = 0
+    for preview in previews.every(workers.letterhead(settings.read())):
+        place = folder / preview.language
+        place.mkdir(parents=True, exist_ok=True)
+        (place / f"{preview.name}.eml").write_bytes(preview.mail.as_bytes())
+        for kind, ending in (("plain", "txt"), ("html", "html")):
+            text = previews.part(preview.mail, kind)
+            (place / f"{preview.name}.{ending}").write_text(text, encoding="utf-8")
+        written += 1
+    typer.echo(f"{written} mails are in {folder}.")

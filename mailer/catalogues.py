@@ -1,0 +1,48 @@
+"""Every message by the name under which it is stored: what a row of the outbox is read back with."""
+
+from mailer import digests, messages
+from mailer.facts import Message, name_of
+
+_EVERY: tuple[type[Message], ...] = (
+    messages.AccountActivation,
+    messages.AddressAlreadyKnown,
+    messages.PasswordReset,
+    messages.PasswordChanged,
+    messages.ContactEmailConfirmation,
+    messages.ContactEmailChanged,
+    messages.AccountDeactivated,
+    messages.ReactivationLink,
+    messages.AccountReactivated,
+    messages.AccountReopened,
+    messages.AccountSuspended,
+    messages.DocumentRefused,
+    messages.AttachmentRequested,
+    messages.AttachmentValidated,
+    messages.AttachmentRefused,
+    messages.AttachmentDeactivated,
+    messages.AttachmentReactivated,
+    messages.AttachmentRemoved,
+    messages.AttachedByManager,
+    messages.AttachmentUpdated,
+    messages.RoleChanged,
+    messages.PrincipalManagerTransferred,
+    messages.PrincipalManagerAppointed,
+    messages.RequestReminder,
+    messages.AttachmentEscalated,
+    messages.AttachmentEnding,
+    messages.SeatClaimable,
+    messages.HolderAbsent,
+    messages.PrincipalManagerClaimed,
+    messages.SeatOffered,
+    messages.SeatOfferDeclined,
+    messages.SeatOfferExpired,
+    messages.SpaceSubscriptionRequested,
+    messages.SpaceSubscriptionValidated,
+    messages.SpaceSubscriptionRefused,
+    messages.SpaceSubscriptionRemoved,
+    messages.StructureRegistered,
+    messages.StructureEnded,
+    digests.ActivityDigest,
+    digests.WeeklyRecap,
+)
+MESSAGES: dict[str, type[Message]] = {name_of(message): message for message in _EVERY}
