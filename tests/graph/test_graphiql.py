@@ -60,7 +60,7 @@ def test_the_files_evaluate_no_text_and_load_nothing_from_elsewhere() -> None:
 def test_every_example_is_one_named_operation_of_the_schema() -> None:
     schema = build_schema(SDL.read_text(encoding="utf-8"))
     found = graphiql.examples()
-    assert len(found) == 20
+    assert len(found) == 21
     assert "mutation SignIn" in found[0]
     for example in found:
         document = parse(example)
