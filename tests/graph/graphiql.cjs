@@ -31,10 +31,9 @@ async function open(context) {
   const watching = await open(context);
   await run(watching, "SignIn");
   await shows(watching, "claire@demo.example");
-  const connected = watching.waitForEvent("websocket");
+  const acknowledged = new Promise((resolve) => watching.on("websocket", (socket) => socket.on("framereceived", resolve)));
   await run(watching, "WatchDecisions");
-  const socket = await connected;
-  await socket.waitForEvent("framereceived");
+  await acknowledged;
   await watching.waitForTimeout(500);
   const deciding = await open(context);
   await run(deciding, "Validate");

@@ -5,7 +5,7 @@ import json
 import secrets
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
@@ -35,9 +35,7 @@ class HandledSignals(uvicorn.Server):
 
     def capture_signals(self) -> Any:
         """Nothing."""
-        import contextlib
-
-        return contextlib.nullcontext()
+        return nullcontext()
 
 
 @asynccontextmanager
@@ -136,7 +134,7 @@ class Reader:
             return
         raise AssertionError(message)
 
-    async def settled(self, url: str = "") -> None:
+    async def settled(self) -> None:
         """Return once all operations sent so far have been begun."""
         await asyncio.sleep(0.15)
 

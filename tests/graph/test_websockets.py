@@ -262,7 +262,7 @@ async def test_an_id_is_free_again_once_completed_by_either_side(url: str) -> No
         (STATUS, {"after": "WyJsaXZlIiwwLDFd"}, "REFETCH_NEEDED"),  # of a log that has come further than this one
         (STATUS, {"structure": "nonsense"}, "NOT_FOUND"),
         (STATUS, {"structure": "U3RydWN0dXJlOjk5OQ=="}, "NOT_FOUND"),
-        (f"subscription {{ {'a: ' * 1}attachmentStatusChanged {{ attachment {{ {'structure { principalManager { id } } ' * 120} }} }} }}",
+        (f"subscription {{ attachmentStatusChanged {{ attachment {{ {'structure { principalManager { id } } ' * 120} }} }} }}",
          {}, "QUERY_TOO_COMPLEX"),
     ],
 )  # fmt: skip
@@ -317,11 +317,11 @@ async def test_a_reader_that_reads_nothing_is_cut_off_and_hinders_nobody(url: st
     async with Reader.at(url, token, max_queue=1) as slow, Reader.at(url, token) as quick:
         big = "{ __schema { types { name description fields { name description args { name description } } } } }"
         slow.connection.transport.pause_reading()  # type: ignore[attr-defined]
-        for number in range(300):
+        for number in range(120):
             await slow.subscribe(big, str(number))
-            if number % 50 == 0:
+            if number % 20 == 0:
                 await quick.subscribe(ME)
-                assert await quick.delivery(2) == {"firstName": "Ada"}
+                assert await quick.delivery() == {"firstName": "Ada"}
                 await quick.read()
         await asyncio.sleep(0.5)
         slow.connection.transport.resume_reading()  # type: ignore[attr-defined]
