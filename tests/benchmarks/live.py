@@ -89,6 +89,9 @@ async def people(subscribers: int, concerned: int) -> AsyncIterator[tuple[str, l
         await database.connect(url)
         tokens, attachment = await _fill(subscribers, concerned)
         await database.close()
+        filled = await asyncpg.connect(url)
+        await filled.execute("VACUUM ANALYZE")
+        await filled.close()
         yield url, tokens, attachment
     finally:
         await server.execute(f"DROP DATABASE {name} WITH (FORCE)")

@@ -1,6 +1,7 @@
 """Where streams and the acts they tell of meet: one server process on SQLite, two on PostgreSQL at ports of their own."""
 
 import asyncio
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ class Place:
 @contextmanager
 def two_servers(folder: Path, name: str, **settings: str) -> Iterator[tuple[str, Server, Server]]:
     """The address of a new PostgreSQL database, and two running servers of it; skips where there is no PostgreSQL."""
+    name = f"{name}_{os.getpid()}"  # runs beside each other don't meet
     address = f"{POSTGRES}/{name}"
     try:
         asyncio.run(_on_server(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)", f"CREATE DATABASE {name}"))
