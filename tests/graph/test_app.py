@@ -92,7 +92,7 @@ async def test_what_nobody_caught_is_logged_and_answered_500(tmp_path: Path, mon
         raise RuntimeError("out of order")
 
     async with served(settings_of(tmp_path), sends=False) as client:
-        monkeypatch.setattr("models.database.ping", broken)
+        monkeypatch.setattr("models.outbox.waiting", broken)
         with capture_logs() as lines:
             response = await client.get("/readyz")
     assert (response.status_code, response.text) == (500, "Internal Server Error")
