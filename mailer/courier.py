@@ -148,6 +148,7 @@ class Courier:
                 log.exception("mail_transport_broken", mail=mail.id)
             await self._postpone(mail, failure, lease)
             return failure if isinstance(failure, ServerAway) else None
+        lease.settle(mail.id)  # even if it can't be recorded now: it must not be given back and sent again
         await self._ledger.sent(Try(mail, self._owner, lease.now(), answer=answer))
         log.info("mail_sent", mail=mail.id, kind=mail.message, attempt=mail.attempts)
         return None

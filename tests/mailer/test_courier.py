@@ -348,6 +348,8 @@ async def test_mail_whose_record_failed_is_recorded_later_and_never_sent_twice(m
     with pytest.raises(OSError, match="away"):
         await courier.run_once(NOW)
     assert (await only()).state is MailState.PENDING
+    other = Slow(0)
+    assert await courier_over(other).run_once(NOW + timedelta(seconds=5)) == 0  # it wasn't given back
     assert await courier.run_once(NOW + timedelta(minutes=5)) == 0
     assert (await only()).state is MailState.SENT
     assert len(quick.sent) == 1

@@ -351,3 +351,20 @@ def test_no_phrase_has_the_name_of_what_every_mapping_can_do() -> None:
 def test_no_mail_says_what_only_programs_say(preview: previews.Preview) -> None:
     for text in (preview.mail["Subject"], *bodies(preview.mail)):
         assert not re.search(r"built-in|object at|None|True|False|Undefined|\{\{|\bdatetime\b", text)
+
+
+def test_client_application_has_the_page_to_stop_digests_and_mail_programs_post_to_ours() -> None:
+    letterhead = replace(LETTERHEAD, account_app_url="https://app.example/compte")
+    mail = row(SAMPLES_BY_NAME["activity_digest"])
+    rows = samples.rows_of(SAMPLES_BY_NAME["activity_digest"])
+    read = parsed(rendering.compose(mail, letterhead=letterhead, sealer=SEALER, rows=rows).as_bytes())
+    token = SEALER.unsubscription(7)
+    assert read["List-Unsubscribe"] == f"<https://portail.example/account/unsubscribe?token={token}>"
+    assert f"https://app.example/compte/unsubscribe?token={token}" in bodies(read)[0]
+    assert SEALER.reader(token) == 7
+    assert Sealer("another key", "x").reader(token) is None
+
+
+def test_mail_about_the_account_itself_cannot_be_stopped() -> None:
+    read = parsed(rendering.compose(row(SAMPLES[0]), letterhead=LETTERHEAD, sealer=SEALER).as_bytes())
+    assert (read["List-Unsubscribe"], read["List-Unsubscribe-Post"]) == (None, None)
