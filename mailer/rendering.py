@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime
-from email.header import Header
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.policy import EmailPolicy
 from email.utils import format_datetime, parseaddr
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -15,7 +14,7 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, pass_context, select_autoescape
 from jinja2.runtime import Context
 
-from mailer import digests, payloads, wording
+from mailer import digests, headers, payloads, wording
 from mailer.digests import PeriodicalMessage, Section
 from mailer.facts import LinkMessage, Message
 from mailer.seals import Sealer
@@ -126,22 +125,15 @@ def write(
     )
 
 
-class _Folding(EmailPolicy):
-    """Folds subjects as RFC 5322 and 2047 say; the standard library's own folding puts spaces into long ones."""
-
-    def fold_binary(self, name: str, value: str) -> bytes:
-        """The header as the lines that are sent."""
-        if name != "Subject" or self.utf8:
-            return super().fold_binary(name, value)
-        charset = "us-ascii" if value.isascii() else "utf-8"
-        lines = Header(str(value), charset, header_name=name).encode(linesep=self.linesep)
-        return f"{name}: {lines}{self.linesep}".encode("ascii")
+@lru_cache(maxsize=16)
+def _sender(mail_from: str) -> Address:
+    name, address = parseaddr(mail_from)
+    return Address(name, addr_spec=address)
 
 
 def _envelope(mail: Mail, subject: str, name: str, letterhead: Letterhead) -> EmailMessage:
-    composed = EmailMessage(_Folding(linesep="\r\n", utf8=not mail.address.isascii()))
-    sender, sender_address = parseaddr(letterhead.mail_from)
-    composed["From"] = Address(sender, addr_spec=sender_address)
+    composed = EmailMessage(headers.POLICY if mail.address.isascii() else headers.UTF8_POLICY)
+    composed["From"] = str(_sender(letterhead.mail_from))
     composed["To"] = Address(name, addr_spec=mail.address)
     composed["Subject"] = subject
     composed["Date"] = format_datetime(mail.created_at)

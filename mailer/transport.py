@@ -183,4 +183,5 @@ def open_transport(smtp_url: str | None, folder: Path) -> Transport:
 def _envelope(message: EmailMessage) -> Envelope:
     """The addresses of a mail that `rendering` composed, and its bytes."""
     sender, recipient = (message[name].addresses[0].addr_spec for name in ("From", "To"))
-    return Envelope(sender, recipient, message.as_bytes(policy=message.policy.clone(linesep="\r\n")))
+    policy = message.policy if message.policy.linesep == "\r\n" else message.policy.clone(linesep="\r\n")
+    return Envelope(sender, recipient, message.as_bytes(policy=policy))
