@@ -35,6 +35,7 @@ from tests.benchmarks.exports import filled
 from tests.graph.servers import free_port
 from tests.graph.test_jobs import environment, started
 from tests.mailer import posts
+from tests.mailer.letters import parsed
 from tests.mailer.posts import Post
 
 SEALER = Sealer("a key that seals nothing here", "rattache.example")
@@ -68,10 +69,12 @@ async def listening() -> AsyncIterator[tuple[int, asyncio.subprocess.Process]]:
             break
         except OSError:
             await asyncio.sleep(0.05)
-    yield port, server
-    if server.returncode is None:
-        server.kill()
-        await server.wait()
+    try:
+        yield port, server
+    finally:
+        if server.returncode is None:
+            server.kill()
+            await server.wait()
 
 
 async def told(server: asyncio.subprocess.Process) -> dict[str, float]:
@@ -98,7 +101,8 @@ async def written(mails: int, due_at: datetime) -> None:
 async def bare() -> dict[str, float]:
     """The same mails, composed beforehand, by one loop over one connection."""
     composed = [
-        rendering.compose(mail, letterhead=LETTERHEAD, sealer=SEALER) for mail in await Mail.all().order_by("id")
+        parsed(rendering.compose(mail, letterhead=LETTERHEAD, sealer=SEALER).as_bytes())
+        for mail in await Mail.all().order_by("id")
     ]
     async with listening() as (port, server):
         client = aiosmtplib.SMTP(hostname="127.0.0.1", port=port)

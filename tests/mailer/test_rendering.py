@@ -368,3 +368,15 @@ def test_client_application_has_the_page_to_stop_digests_and_mail_programs_post_
 def test_mail_about_the_account_itself_cannot_be_stopped() -> None:
     read = parsed(rendering.compose(row(SAMPLES[0]), letterhead=LETTERHEAD, sealer=SEALER).as_bytes())
     assert (read["List-Unsubscribe"], read["List-Unsubscribe-Post"]) == (None, None)
+
+
+def test_address_to_unsubscribe_at_stays_on_one_line_however_long_it_is() -> None:
+    letterhead = replace(LETTERHEAD, public_url=f"https://{'accounts.' * 12}portail.example")
+    mail = row(SAMPLES_BY_NAME["weekly_recap"])
+    raw = rendering.compose(
+        mail, letterhead=letterhead, sealer=SEALER, rows=samples.rows_of(SAMPLES_BY_NAME["weekly_recap"])
+    ).as_bytes()
+    address = letterhead.one_click(SEALER.unsubscription(7))
+    assert len(address) > 150
+    assert f"\r\nList-Unsubscribe: <{address}>\r\n".encode() in raw
+    assert max(map(len, raw.split(b"\r\n"))) < 998  # RFC 5322 2.1.1
