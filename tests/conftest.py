@@ -52,7 +52,8 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-async def _on_server(*statements: str) -> None:
+async def on_server(*statements: str) -> None:
+    """Run the statements on the PostgreSQL server, outside any database of ours."""
     server = await asyncpg.connect(f"{POSTGRES}/postgres", timeout=5)
     try:
         for statement in statements:
@@ -61,17 +62,23 @@ async def _on_server(*statements: str) -> None:
         await server.close()
 
 
+async def new_postgres(name: str, *more: str) -> str:
+    """The address of a new, empty PostgreSQL database, once the statements `more` are run; skips where there is none."""
+    try:
+        await on_server(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)", f"CREATE DATABASE {name}", *more)
+    except (OSError, TimeoutError, asyncpg.PostgresError) as error:
+        pytest.skip(f"no PostgreSQL at {POSTGRES}: {error}")
+    return f"{POSTGRES}/{name}"
+
+
 @pytest.fixture(scope="session")
 def postgres_database(worker_id: str) -> Iterator[str]:
     """The address of a migrated PostgreSQL database of this worker's own; skips where there is no server."""
     name = f"rattache_test_{worker_id}_{os.getpid()}"  # runs beside each other don't meet
-    try:
-        asyncio.run(_on_server(f"CREATE DATABASE {name}", f"ALTER DATABASE {name} SET synchronous_commit = off"))
-    except (OSError, TimeoutError, asyncpg.PostgresError) as error:
-        pytest.skip(f"no PostgreSQL at {POSTGRES}: {error}")
+    asyncio.run(new_postgres(name, f"ALTER DATABASE {name} SET synchronous_commit = off"))
     asyncio.run(database.migrate(f"{POSTGRES}/{name}"))
     yield f"{POSTGRES}/{name}"
-    asyncio.run(_on_server(f"DROP DATABASE {name} WITH (FORCE)"))
+    asyncio.run(on_server(f"DROP DATABASE {name} WITH (FORCE)"))
 
 
 async def _empty(url: str) -> None:

@@ -7,11 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import asyncpg
-import pytest
-
 from models import database
-from tests.conftest import POSTGRES
+from tests.conftest import new_postgres, on_server
 from tests.graph.servers import Server
 
 SETTINGS = {"RATE_LIMITS": "off", "LOG_FORMAT": "json", "SECRET_KEY": "a secret key that both processes share"}
@@ -30,11 +27,7 @@ class Place:
 def two_servers(folder: Path, name: str, **settings: str) -> Iterator[tuple[str, Server, Server]]:
     """The address of a new PostgreSQL database, and two running servers of it; skips where there is no PostgreSQL."""
     name = f"{name}_{os.getpid()}"  # runs beside each other don't meet
-    address = f"{POSTGRES}/{name}"
-    try:
-        asyncio.run(_on_server(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)", f"CREATE DATABASE {name}"))
-    except (OSError, TimeoutError, asyncpg.PostgresError) as error:
-        pytest.skip(f"no PostgreSQL at {POSTGRES}: {error}")
+    address = asyncio.run(new_postgres(name))
     asyncio.run(database.migrate(address))
     folders = [folder / "one", folder / "two"]
     for each in folders:
@@ -45,13 +38,4 @@ def two_servers(folder: Path, name: str, **settings: str) -> Iterator[tuple[str,
         with one, two:
             yield address, one, two
     finally:
-        asyncio.run(_on_server(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
-
-
-async def _on_server(*statements: str) -> None:
-    server = await asyncpg.connect(f"{POSTGRES}/postgres", timeout=5)
-    try:
-        for statement in statements:
-            await server.execute(statement)
-    finally:
-        await server.close()
+        asyncio.run(on_server(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))

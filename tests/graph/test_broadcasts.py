@@ -17,7 +17,7 @@ from graph.costs import Limits
 from graph.deliveries import Deliveries
 from graph.executions import Executions
 from graph.metrics import Metrics
-from models import database, events
+from models import events
 from models.accounts import Account, Language
 from models.attachments import Attachment, AttachmentStatus, Role
 from models.events import AttachmentDeactivated, Event
@@ -219,9 +219,8 @@ async def test_a_cursor_older_than_the_setting_asks_to_fetch_anew(database_url: 
             assert "cursor" in message["payload"][0]["message"]
 
 
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)  # SQLite's writers come one after the other
 async def test_an_event_that_commits_late_is_delivered_in_its_place(url: str, database_url: str) -> None:
-    if database.is_sqlite_url(database_url):
-        pytest.skip("SQLite's writers come one after the other")
     home = await house()
     cursor = (await ask(url, CURSOR, home.token))["liveCursor"]
     late = await asyncpg.connect(database_url)

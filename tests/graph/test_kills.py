@@ -13,13 +13,12 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import asyncpg
 import pytest
 from aiosmtpd.controller import Controller
 
 from models import database
 from models.outbox import Mail, MailState
-from tests.conftest import POSTGRES
+from tests.conftest import new_postgres
 from tests.graph import bursts
 from tests.graph.bursts import DONE, Call, Change
 from tests.graph.remains import Post, Remains
@@ -74,14 +73,7 @@ async def lasting_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """A database of this test's own that keeps every promise to write: nothing is relaxed for speed."""
     if request.param == "sqlite":
         return f"sqlite://{tmp_path / 'kills.db'}"
-    try:
-        server = await asyncpg.connect(f"{POSTGRES}/postgres", timeout=5)
-    except (OSError, TimeoutError, asyncpg.PostgresError) as error:
-        pytest.skip(f"no PostgreSQL at {POSTGRES}: {error}")
-    await server.execute("DROP DATABASE IF EXISTS rattache_kills WITH (FORCE)")
-    await server.execute("CREATE DATABASE rattache_kills")
-    await server.close()
-    return f"{POSTGRES}/rattache_kills"
+    return await new_postgres("rattache_kills")
 
 
 @asynccontextmanager

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import asyncpg
 import pytest
 
-from models import changes, database, events
+from models import changes, events
 from models.accounts import visibility
 from models.actors import Actor
 from models.attachments import AttachmentStatus, Role
@@ -99,9 +99,8 @@ async def test_nothing_has_happened_in_an_empty_log(db: str) -> None:
     assert await read() == changes.Stretch([], frozenset(), Position(), True)
 
 
-async def test_what_commits_late_is_read_late_and_in_its_place(db: str) -> None:
-    if database.is_sqlite():
-        pytest.skip("SQLite's writers come one after the other")
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)  # SQLite's writers come one after the other
+async def test_what_commits_late_is_read_late_and_in_its_place(db: str, database_url: str) -> None:
     person = await factories.person()
     late = await asyncpg.connect(db)
     held = late.transaction()

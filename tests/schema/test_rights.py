@@ -20,7 +20,8 @@ from schema import schema
 from schema.changes import text_of
 from schema.context import Context
 from tests import factories
-from tests.schema.rights import FIELDS, MUTATIONS, QUERIES, SAME_FOR_ALL, STREAMS, VIEWERS, Row, World, build, happen
+from tests.schema.rights import FIELDS, MUTATIONS, QUERIES, SAME_FOR_ALL, STREAMS, Row
+from tests.schema.world import VIEWERS, World, build, happen
 
 
 @pytest.fixture
