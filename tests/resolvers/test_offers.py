@@ -188,6 +188,7 @@ async def test_expired_offer_gives_way_to_a_new_one(house: House, scope_of: Scop
     clock.advance(days=15)
     second = await offered(house, scope_of, house.secondary)
     assert (await status_of(first), await status_of(second)) == (EXPIRED, OPEN)
+    assert first.ended_at == first.expires_at  # when its time was over, not when somebody noticed
     assert await factories.event_types() == ["SeatOffered", "SeatOfferExpired", "SeatOffered"]
 
 

@@ -4,6 +4,8 @@ import pytest
 
 from models.attachments import AttachmentStatus, DecisionAct, Role
 from models.errors import Forbidden
+from models.spaces import SpaceCode
+from models.subscriptions import SpaceSubscriptionStatus
 from resolvers import policy
 from resolvers.policy import RIGHTS, Right
 
@@ -77,6 +79,32 @@ def test_principal_manager_is_shown_the_acts_open_now(
     status: AttachmentStatus, ended: bool, acts: list[DecisionAct]
 ) -> None:
     assert policy.acts_on(status, role=PM, target=SU, own=False, ended=ended) == acts
+
+
+@pytest.mark.parametrize(
+    ("status", "acts"),
+    [(AttachmentStatus.PENDING, [REFUSE]), (AttachmentStatus.DEACTIVATED, [REMOVE])],
+)
+def test_nobody_is_let_into_a_structure_that_has_ended(status: AttachmentStatus, acts: list[DecisionAct]) -> None:
+    assert policy.acts_on(status, role=PM, target=SU, own=False, ended=False, structure_active=False) == acts
+
+
+@pytest.mark.parametrize("space", SpaceCode)
+@pytest.mark.parametrize("own", [True, False])
+def test_subscription_is_shown_to_be_removable_unless_the_space_is_always_there(space: SpaceCode, own: bool) -> None:
+    status = SpaceSubscriptionStatus.VALIDATED
+    acts = policy.acts_on_subscription(status, space, role=None if own else PM, target=SU, own=own, usable=True)
+    always_there = {SpaceCode.HOME, SpaceCode.MY_ACCOUNT, SpaceCode.MANAGER_ACTIVITIES}
+    assert acts == ([] if space in always_there else [REMOVE])
+
+
+@pytest.mark.parametrize(
+    ("usable", "acts"),
+    [(True, [VALIDATE, REFUSE]), (False, [REFUSE])],
+)
+def test_manager_validates_no_subscription_to_what_can_not_be_used(usable: bool, acts: list[DecisionAct]) -> None:
+    status, space = SpaceSubscriptionStatus.PENDING, SpaceCode.COMMITMENTS
+    assert policy.acts_on_subscription(status, space, role=SM, target=SU, own=False, usable=usable) == acts
 
 
 def test_person_is_shown_their_own_acts() -> None:

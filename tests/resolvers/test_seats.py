@@ -25,7 +25,7 @@ from models.errors import (
 from models.events import Event
 from models.outbox import Mail
 from models.structures import Structure, StructureStatus
-from resolvers import attachments, entitlements, seats
+from resolvers import accounts, attachments, entitlements, seats
 from resolvers.scope import Scope
 from tests import factories, invariants
 from tests.conftest import Clock
@@ -280,6 +280,26 @@ async def test_support_names_the_first_principal_manager_of_an_imported_structur
     assert await roles(structure) == {named.id: PM}
     assert await factories.event_types() == ["AttachmentCreated", "PrincipalManagerAppointed"]
     await invariants.check(clock.now)
+
+
+async def test_whoever_was_let_in_before_keeps_that_instant_when_appointed(
+    house: House, support: Scope, clock: Clock
+) -> None:
+    await accounts.suspend(support, house.principal.id, "abuse")
+    clock.advance(days=3)
+    await seats.appoint(support, house.structure.id, house.simple.id, "gone")
+    seat = await Attachment.get(id=house.links["simple"].id)
+    assert (seat.decided_at, seat.role_since) == (factories.LONG_AGO, clock.now)
+
+
+async def test_suspended_secondary_managers_are_told_of_no_transfer(
+    house: House, support: Scope, scope_of: ScopeOf
+) -> None:
+    await accounts.suspend(support, house.secondary.id, "abuse")
+    before = await factories.mails()
+    await seats.transfer(scope_of(house.principal), house.structure.id, house.simple.id)
+    told = {address for _, address in (await factories.mails())[len(before) :]}
+    assert told == {house.principal.contact_email, house.simple.contact_email}
 
 
 async def test_support_is_refused_where_a_principal_manager_can_act(house: House, support: Scope) -> None:

@@ -305,6 +305,34 @@ async def test_support_names_nobody_while_the_absent_holder_may_come_back_or_a_m
             await seats.appoint(scope_of(support), house.structure.id, house.simple.id, "away")
 
 
+async def test_support_names_nobody_within_fourteen_days_of_the_notice_of_absence(
+    house: House, support: Account, scope_of: ScopeOf, clock: Clock
+) -> None:
+    await house.links["secondary"].update_from_dict({"role": Role.SIMPLE_USER}).save()  # nobody there could claim
+    await absent(house, clock)
+    await vacancies.tell_absent_holders(scope_of())
+    for passed in (timedelta(0), timedelta(days=14, seconds=-1)):
+        clock.now += passed
+        async with refused((Conflict, "structure_id")):
+            await seats.appoint(scope_of(support), house.structure.id, house.simple.id, "away")
+    clock.advance(seconds=1)
+    await seats.appoint(scope_of(support), house.structure.id, house.simple.id, "away")
+    assert await principal_of(house.structure) == house.simple.id
+
+
+async def test_suspension_voids_the_notice_of_absence(
+    house: House, support: Account, scope_of: ScopeOf, clock: Clock
+) -> None:
+    await absent(house, clock)
+    await vacancies.tell_absent_holders(scope_of())
+    await accounts.suspend(scope_of(support), house.principal.id, "abuse")
+    await accounts.reopen(scope_of(support), house.principal.id, "by mistake")
+    clock.advance(days=14)
+    assert await seen(scope_of(house.secondary), house.structure) is None
+    async with refused((SeatHeld, "structure_id")):
+        await vacancies.claim(scope_of(house.secondary), house.structure.id)
+
+
 async def test_queue_is_for_support(house: House, scope_of: ScopeOf) -> None:
     with pytest.raises(Forbidden):
         await vacancies.orphaned(scope_of(house.principal), Page(10), READ)
