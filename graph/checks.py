@@ -12,7 +12,7 @@ from graph import storage as stores
 from graph.settings import Settings, SettingsRefused
 from mailer.failures import TransportFailure
 from mailer.transport import open_transport
-from models import database
+from models import database, services
 from models.errors import DatabaseAway
 from resolvers import storage
 
@@ -43,6 +43,8 @@ async def _all_pass(chosen: Settings) -> bool:
         "storage": _storage,
     }
     results = [await _passes(name, look, chosen) for name, look in looks.items()]
+    if results[1]:
+        await _tell_doubles()
     await database.close()
     return all(results)
 
@@ -68,6 +70,14 @@ async def _migrations(_: Settings) -> str:
     if missing and not database.is_sqlite():
         raise Failed(f"run `rattache migrate`: {', '.join(missing)}")
     return f"`rattache serve` will apply {', '.join(missing)}" if missing else "none is missing"
+
+
+async def _tell_doubles() -> None:
+    """Name the services of before whose codes differ by case alone: they work, but no new ones like them are taken."""
+    if await database.pending_migrations():
+        return
+    for structure, codes in await services.doubles():
+        typer.echo(f"service codes  DOUBLE  {structure}: {', '.join(codes)} (rename all but one)")
 
 
 async def _mail(chosen: Settings) -> str:

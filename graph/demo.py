@@ -4,6 +4,7 @@ import hashlib
 import io
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from typing import Any
 
 from graph.settings import Settings
 from mailer import outbox
@@ -35,7 +36,6 @@ from resolvers.documents import Upload
 from resolvers.gifts import Gift
 from resolvers.requests import NewRequest
 from resolvers.scope import Office, Scope
-from resolvers.services import Particulars as ServiceParticulars
 from resolvers.structures import Particulars
 from resolvers.terms import Terms
 
@@ -76,8 +76,13 @@ TOWN = Particulars(
     spaces=(SpaceCode.INVOICES_RECEIVED,),
     flags={"service_code_required": True},
 )
-WORKSHOP_SERVICES = (ServiceParticulars("COMPTA", "Comptabilité"), ServiceParticulars("CHANTIERS", "Chantiers"))
-TOWN_SERVICES = (ServiceParticulars("FINANCES", "Direction des finances", engagement_number_required=True),)
+WORKSHOP_SERVICES: tuple[dict[str, Any], ...] = (
+    {"code": "COMPTA", "name": "Comptabilité"},
+    {"code": "CHANTIERS", "name": "Chantiers"},
+)
+TOWN_SERVICES: tuple[dict[str, Any], ...] = (
+    {"code": "FINANCES", "name": "Direction des finances", "engagement_number_required": True},
+)
 DOCUMENTS = {
     "rib-ateliers-delmas.txt": (
         "RIB des Ateliers Delmas",

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 
-from models import accounts, activities, identifiers, keys, texts
+from models import accounts, activities, identifiers, keys, services, texts
 from models.activities import ACTIVITIES, CONCERNS_VIEWER, NEWEST_FIRST, UNACKNOWLEDGED, Activity, ActivityKind
 from models.actors import Integration
 from models.errors import (
@@ -19,7 +19,6 @@ from models.errors import (
 from models.events import ActivityAcknowledged, ActivityRecorded
 from models.identifiers import IdentifierType
 from models.reading import Page, Row, Selection, Slice
-from models.services import SERVICES
 from models.spaces import SpaceCode
 from models.structures import STRUCTURES
 from resolvers.scope import Record, Scope
@@ -127,11 +126,11 @@ async def _checked(
     problems: list[list[DomainError]] = [[] for _ in given]
     plain = [_plain(scope, item, found) for item, found in zip(given, problems, strict=True)]
     structures = await _structures({pair for pair, _, _ in plain if pair[1]})
-    services = await _services({(structures.get(pair, 0), code) for pair, code, _ in plain if code})
+    by_code = await services.coded({(structures.get(pair, 0), code) for pair, code, _ in plain if code})
     wanted: dict[str, tuple[int, Content]] = {}
     for place, (item, found, (pair, code, said)) in enumerate(zip(given, problems, plain, strict=True)):
         structure_id = structures.get(pair, 0)
-        service_id = services.get((structure_id, code)) if code else None
+        service_id = by_code.get((structure_id, code)) if code else None
         if pair[1] and not structure_id:
             found.append(NotFound("structure_identifier"))
         if code and structure_id and service_id is None:
@@ -169,15 +168,6 @@ async def _structures(pairs: set[tuple[IdentifierType, str]]) -> dict[tuple[Iden
         {"types": sorted({str(type) for type, _ in pairs}), "identifiers": sorted({value for _, value in pairs})},
     )
     return {(IdentifierType(row.identifier_type), row.identifier): row.id for row in rows}
-
-
-async def _services(pairs: set[tuple[int, str]]) -> dict[tuple[int, str], int]:
-    rows = await SERVICES.read(
-        ["id", "structure_id", "code"],
-        ["v.structure_id IN :structures", "v.code IN :codes"],
-        {"structures": sorted({id for id, _ in pairs}), "codes": sorted({code for _, code in pairs})},
-    )
-    return {(row.structure_id, row.code): row.id for row in rows}
 
 
 async def _recorded(key_id: int, names: Iterable[str]) -> dict[str, tuple[int, Content]]:

@@ -1,13 +1,12 @@
 """Services: the departments of a structure, saved by its managers."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 from models import services, structures, texts
 from models.database import Duplicate
-from models.errors import DomainError, Invalid, NotFound, ServiceCodeTaken, refuse_if_any
+from models.errors import DomainError, Invalid, Missing, NotFound, ServiceCodeTaken, refuse_if_any
 from models.events import ServiceSaved
 from models.reading import Row, Selection
 from models.services import ACTIVE, BY_CODE, SERVICES, Service
@@ -16,28 +15,27 @@ from resolvers.scope import Scope
 
 LONGEST_CODE = 50
 LONGEST_NAME = 120
+# What a service is where whoever adds it doesn't say.
+UNSAID: Mapping[str, Any] = {
+    "active": True,
+    "valid_from": None,
+    "valid_until": None,
+    "engagement_number_required": False,
+}
+FLAGS = ("active", "engagement_number_required")
+DAYS = ("valid_from", "valid_until")
 
 
-@dataclass(frozen=True)
-class Particulars:
-    """Everything there is to say about a service; days inclusive."""
-
-    code: str
-    name: str
-    active: bool = True
-    valid_from: date | None = None
-    valid_until: date | None = None
-    engagement_number_required: bool = False
-
-
-async def save(scope: Scope, structure_id: int, service_id: int | None, given: Particulars) -> int:
+async def save(scope: Scope, structure_id: int, service_id: int | None, given: Mapping[str, Any]) -> int:
     """The service added, or changed when an id is given; its id.
+
+    What `given` leaves out stays as it is; of a new service it takes its default.
 
     Raises:
         NotFound: when there is no such structure, or no such service of it.
         Forbidden: to anyone but its managers.
-        ServiceCodeTaken: when another service has the code.
-        DomainError: all that is wrong with the particulars at once.
+        ServiceCodeTaken: when another service has the code, in whatever case.
+        DomainError: all that is wrong with what was given at once.
     """
     try:
         async with scope.transaction() as record:
@@ -46,11 +44,15 @@ async def save(scope: Scope, structure_id: int, service_id: int | None, given: P
                 raise NotFound("structure_id")
             require(has(await scope.role_on(structure_id), Right.EDIT_STRUCTURE))
             service = await _service(structure_id, service_id)
-            before = _plain(vars(service)) if service_id is not None else {}
-            service.update_from_dict(_checked(given))
-            after = _plain(vars(service))
+            before = _plain(service) if service_id is not None else {}
+            columns = _checked(service, given, adding=service_id is None)
+            code = columns.get("code", service.code)
+            if code != service.code and await services.is_code_taken(structure_id, code, but=service_id):
+                raise ServiceCodeTaken("code")
+            service.update_from_dict(columns)
+            after = _plain(service)
             if after == before:
-                return service_id or service.id
+                return int(service.id)
             await service.save()
             fact = ServiceSaved(structure_id=structure_id, before=before, after=after | {"service_id": service.id})
             await record(fact)
@@ -68,18 +70,29 @@ async def _service(structure_id: int, service_id: int | None) -> Service:
     return service
 
 
-def _checked(given: Particulars) -> dict[str, Any]:
+def _checked(service: Service, given: Mapping[str, Any], *, adding: bool) -> dict[str, Any]:
+    """The columns that what was given comes to; all that is wrong with it at once otherwise."""
     problems: list[DomainError] = []
-    code = texts.required(problems, given.code, "code", most=LONGEST_CODE)
-    name = texts.required(problems, given.name, "name", most=LONGEST_NAME)
-    if given.valid_from and given.valid_until and given.valid_until < given.valid_from:
-        problems.append(Invalid("valid_until", rule="end_before_start"))
+    columns = dict(UNSAID) if adding else {}
+    for name, most in (("code", LONGEST_CODE), ("name", LONGEST_NAME)):
+        if adding or name in given:
+            columns[name] = texts.required(problems, given.get(name), name, most=most)
+    for name in FLAGS:
+        if given.get(name) is not None:
+            columns[name] = given[name]
+        elif name in given and not adding:  # whoever adds a service may leave it open
+            problems.append(Missing(name))
+    columns |= {name: given[name] for name in DAYS if name in given}
+    first, last = (columns.get(name, getattr(service, name)) for name in DAYS)
+    if first and last and last < first:
+        problems.append(Invalid("valid_until" if "valid_until" in given else "valid_from", rule="end_before_start"))
     refuse_if_any(problems)
-    return vars(given) | {"code": code, "name": name}
+    return columns
 
 
-def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
-    named = {name: values.get(name) for name in Particulars.__dataclass_fields__}
+def _plain(service: Service) -> dict[str, Any]:
+    """What events keep of a service, as plain JSON values."""
+    named = {name: getattr(service, name) for name in ("code", "name", *UNSAID)}
     return {name: value.isoformat() if isinstance(value, date) else value for name, value in named.items()}
 
 

@@ -195,12 +195,15 @@ class RequestAttachmentsInput:
 @strawberry.input(description="A manager's yes to one request; what is absent stays as it was asked.")
 class AttachmentValidationInput:
     id: strawberry.ID = strawberry.field(description="The pending attachment.")
-    valid_from: date | None = strawberry.field(default=strawberry.UNSET, description="Another first day.")
+    valid_from: date | None = strawberry.field(
+        default=strawberry.UNSET, description="Another first day; null leaves it as it is."
+    )
     valid_until: date | None = strawberry.field(
         default=strawberry.UNSET, description="Another last day; null for no end."
     )
     service_ids: list[strawberry.ID] | None = strawberry.field(
-        default=strawberry.UNSET, description="Some of the services that were asked for; any, where none was."
+        default=strawberry.UNSET,
+        description="Some of the services that were asked for; any, where none was; null leaves them.",
     )
 
 
@@ -212,12 +215,15 @@ class ValidateAttachmentsInput:
 @strawberry.input(description="Changes to an attachment; what is absent stays.")
 class UpdateAttachmentInput:
     id: strawberry.ID = strawberry.field(description="The attachment, validated or deactivated.")
-    valid_from: date | None = strawberry.field(default=strawberry.UNSET, description="Another first day.")
+    valid_from: date | None = strawberry.field(
+        default=strawberry.UNSET, description="Another first day; null leaves it as it is."
+    )
     valid_until: date | None = strawberry.field(
         default=strawberry.UNSET, description="Another last day, not past; null clears it."
     )
     service_ids: list[strawberry.ID] | None = strawberry.field(
-        default=strawberry.UNSET, description="All its services from now on."
+        default=strawberry.UNSET,
+        description="All its services from now on; null leaves them, an empty list takes all away.",
     )
 
 

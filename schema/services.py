@@ -5,11 +5,11 @@ from datetime import date
 import strawberry
 
 from resolvers import services
-from resolvers.services import Particulars
 from schema import ids
 from schema.context import Info
 from schema.errors import ERRORS, UserError, mutation
 from schema.fields import column
+from schema.inputs import given
 from schema.nodes import Node
 from schema.selections import selection_of
 
@@ -34,17 +34,27 @@ class ServicePayload:
         return await info.context.load(services.by_ids, self.service_id, selection_of(info))
 
 
-@strawberry.input(description="A service to add, or to change when its id is given.")
+@strawberry.input(description="A service to add, or to change when its id is given: then what is absent stays.")
 class SaveServiceInput:
     id: strawberry.ID | None = strawberry.field(default=None, description="The service to change; absent to add one.")
     structure_id: strawberry.ID = strawberry.field(description="The structure.")
-    code: str = strawberry.field(description="Code, unique in the structure.")
-    name: str = strawberry.field(description="Name.")
-    active: bool | None = strawberry.field(default=True, description="Is it in use?")
-    valid_from: date | None = strawberry.field(default=None, description="First day.")
-    valid_until: date | None = strawberry.field(default=None, description="Last day, not before the first.")
+    code: str | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="Code, unique in the structure whatever its case; mandatory, but may be absent from a change.",
+    )
+    name: str | None = strawberry.field(
+        default=strawberry.UNSET, description="Name; mandatory, but may be absent from a change."
+    )
+    active: bool | None = strawberry.field(
+        default=strawberry.UNSET, description="Is it in use? True where it isn't said of a new one."
+    )
+    valid_from: date | None = strawberry.field(default=strawberry.UNSET, description="First day; null for no start.")
+    valid_until: date | None = strawberry.field(
+        default=strawberry.UNSET, description="Last day, not before the first; null for no end."
+    )
     engagement_number_required: bool | None = strawberry.field(
-        default=False, description="Do invoices need an engagement number?"
+        default=strawberry.UNSET,
+        description="Do invoices need an engagement number? False where it isn't said of a new one.",
     )
 
 
@@ -53,14 +63,8 @@ class ServiceMutation:
     @mutation("Add a service, or change one.")
     async def save_service(self, info: Info, input: SaveServiceInput) -> ServicePayload:
         info.context.scope.signed_in()
-        structure = ids.decode(input.structure_id, "Structure", "structure_id")
-        service = ids.decode(input.id, "Service", "id") if input.id is not None else None
-        particulars = Particulars(
-            code=input.code,
-            name=input.name,
-            active=input.active is not False,
-            valid_from=input.valid_from,
-            valid_until=input.valid_until,
-            engagement_number_required=bool(input.engagement_number_required),
-        )
-        return ServicePayload(service_id=await services.save(info.context.scope, structure, service, particulars))
+        sent = given(input)
+        structure = ids.decode(sent.pop("structure_id"), "Structure", "structure_id")
+        id = sent.pop("id", None)
+        service = ids.decode(id, "Service", "id") if id is not None else None
+        return ServicePayload(service_id=await services.save(info.context.scope, structure, service, sent))

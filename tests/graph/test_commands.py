@@ -2,6 +2,7 @@
 
 import os
 import re
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -59,6 +60,25 @@ def test_check_passes_in_an_empty_folder(tmp_path: Path) -> None:
     words = [line.split()[:2] for line in done.stdout.splitlines()]
     assert words == [[name, "ok"] for name in ("configuration", "database", "migrations", "mail", "storage")]
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_check_names_structures_whose_service_codes_differ_by_case_alone(tmp_path: Path) -> None:
+    run(tmp_path, "migrate")
+    with sqlite3.connect(tmp_path / "data" / "rattache.db") as file:
+        file.execute(
+            "INSERT INTO structures (id, identifier_type, identifier, name, folded_name, kind, status, managed,"
+            " service_code_required, engagement_number_required, created_at)"
+            " VALUES (1, 'OTHER', 'A', 'Atelier', 'atelier', 'PRIVATE', 'ACTIVE', 1, 0, 0, '2026-01-05')"
+        )
+        keys = [("FIN", "fin"), ("fin", "fin\x1f2"), ("DIR", "dir")]
+        file.executemany(
+            "INSERT INTO services (structure_id, code, code_key, name, active, engagement_number_required)"
+            " VALUES (1, ?, ?, 'Service', 1, 0)",
+            keys,
+        )
+    done = run(tmp_path, "check")
+    assert "service codes  DOUBLE  Atelier: FIN, fin (rename all but one)" in done.stdout.splitlines()
+    assert done.returncode == 0
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,6 @@ from models.structures import Structure, StructureKind, StructureStatus
 from models.subscriptions import SpaceSubscription
 from resolvers import services, spaces, structures
 from resolvers.scope import Scope
-from resolvers.services import Particulars as ServiceParticulars
 from resolvers.structures import Particulars
 from tests import factories
 
@@ -253,22 +252,25 @@ async def test_secondary_manager_edits_but_does_not_end(db: str, scope_of: Scope
 async def test_manager_saves_services(db: str, scope_of: Scopes) -> None:
     ada = await factories.person()
     made, other = await factories.structure(ada), await factories.structure(ada)
-    first = await services.save(scope_of(ada), made.id, None, ServiceParticulars(" FAC ", "Factures"))
-    second = await services.save(scope_of(ada), made.id, None, ServiceParticulars("DIR", "Direction"))
-    await services.save(scope_of(ada), other.id, None, ServiceParticulars("FAC", "Factures"))
-    changed = ServiceParticulars("FAC", "Facturation", active=False, valid_from=date(2027, 1, 1))
+    first = await services.save(scope_of(ada), made.id, None, {"code": " FAC ", "name": "Factures"})
+    second = await services.save(scope_of(ada), made.id, None, {"code": "DIR", "name": "Direction"})
+    await services.save(scope_of(ada), other.id, None, {"code": "FAC", "name": "Factures"})
+    changed = {"code": "FAC", "name": "Facturation", "active": False, "valid_from": date(2027, 1, 1)}
     assert await services.save(scope_of(ada), made.id, first, changed) == first
     assert await services.save(scope_of(ada), made.id, first, changed) == first
     row = await Service.get(id=first)
     assert (row.code, row.name, row.active, row.valid_from) == ("FAC", "Facturation", False, date(2027, 1, 1))
     assert await factories.event_types() == ["ServiceSaved"] * 4
     with pytest.raises(ServiceCodeTaken) as taken:
-        await services.save(scope_of(ada), made.id, second, ServiceParticulars("FAC", "Direction"))
+        await services.save(scope_of(ada), made.id, second, {"code": "FAC", "name": "Direction"})
     assert taken.value.path == ("code",)
+    with pytest.raises(ServiceCodeTaken) as like:
+        await services.save(scope_of(ada), made.id, None, {"code": "fac", "name": "Factures"})
+    assert like.value.path == ("code",)
     with pytest.raises(NotFound) as elsewhere:
         await services.save(scope_of(ada), other.id, first, changed)
     assert elsewhere.value.path == ("id",)
-    backwards = ServiceParticulars("", "", valid_from=date(2027, 2, 1), valid_until=date(2027, 1, 1))
+    backwards = {"code": "", "name": "", "valid_from": date(2027, 2, 1), "valid_until": date(2027, 1, 1)}
     with pytest.raises(DomainError) as wrong:
         await services.save(scope_of(ada), made.id, None, backwards)
     assert told(wrong.value) == [("Invalid", ("valid_until",)), ("Missing", ("code",)), ("Missing", ("name",))]
@@ -300,7 +302,7 @@ async def test_others_than_managers_edit_nothing(db: str, scope_of: Scopes) -> N
         scope = scope_of(person)
         for act in (
             lambda scope=scope: structures.update(scope, made.id, {"name": "X"}),
-            lambda scope=scope: services.save(scope, made.id, None, ServiceParticulars("A", "B")),
+            lambda scope=scope: services.save(scope, made.id, None, {"code": "A", "name": "B"}),
             lambda scope=scope: spaces.open_some(scope, made.id, [SpaceCode.COMMITMENTS]),
             lambda scope=scope: spaces.close_some(scope, made.id, [SpaceCode.COMMITMENTS]),
         ):
