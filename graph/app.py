@@ -221,7 +221,7 @@ def routes(
     )
     endpoint.live = running.live = Live(endpoint.executions, entrance, metrics, wakings)
     graphql = Gate(Bodies(endpoint), limits)
-    shows_mails = settings.smtp is None and on_loopback
+    shows_mails = settings.smtp is None and settings.is_local and on_loopback
     sign_in_url = settings.account_app_url or ("/graphql" if settings.graphiql else None)
     return [
         Route("/graphql", endpoint=graphql),

@@ -25,6 +25,7 @@ def check() -> None:
     """Look at configuration, database, migrations, mail and storage; exit code 1 when any of them fails."""
     try:
         chosen = settings.read()
+        settings.need_mail_server(chosen)
         keys.application_key(chosen)
     except SettingsRefused as refused:
         typer.echo(f"configuration  FAILED  {refused}")

@@ -6,9 +6,11 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
-from graph.settings import Settings
+from graph import starting
+from graph.settings import Settings, SettingsRefused
 from mailer import outbox
-from models import accounts
+from models import accounts, database
+from models import structures as houses
 from models.accounts import Account, AccountState
 from models.activities import ActivityKind
 from models.actors import Actor, Integration, PlatformRole
@@ -117,8 +119,39 @@ ACTIVITIES = (
 )  # fmt: skip
 
 
+class ForeignWorld(SettingsRefused):
+    """The database holds what the demo didn't make: nobody with a known password is put into it."""
+
+
+async def refuse_foreign(settings: Settings) -> None:
+    """Look at the database before the demo is served, which makes an empty one.
+
+    Raises:
+        ForeignWorld: when it holds people or structures and the first of them isn't the demo's.
+        DatabaseAway: when it can't be opened.
+    """
+    await starting.open_database(settings.database, migrate=True)
+    try:
+        await _refuse_foreign()
+    finally:
+        await database.close()
+
+
+async def _refuse_foreign() -> None:
+    first = await accounts.first_login()
+    if first not in PEOPLE and (first is not None or await houses.is_any()):
+        raise ForeignWorld(
+            "The database of the demo holds people or structures that aren't the demo's: it is left as it is."
+        )
+
+
 async def prepare(office: Office) -> None:
-    """Make whatever of the demo world isn't there yet; what people have changed since stays as it is."""
+    """Make whatever of the demo world isn't there yet; what people have changed since stays as it is.
+
+    Raises:
+        ForeignWorld: when the database is somebody else's; then nothing is made.
+    """
+    await _refuse_foreign()
     people = {email: await _person(office, email) for email in PEOPLE}
     if people[SUPPORT].platform_role is None:
         first_name, last_name, _ = PEOPLE[SUPPORT]

@@ -1,6 +1,7 @@
 """The mail page: what the courier wrote to a folder for want of a mail server, so that links can be followed.
 
-It shows one-time links to whoever opens it: only a server that listens on the loopback address may mount it.
+It shows one-time links to whoever opens it: only a server that listens on the loopback address and whose public address
+is this machine's may mount it, and no request is answered that came through a proxy or names another host.
 """
 
 import re
@@ -27,6 +28,7 @@ LETTER_POLICY = (
 )
 MAIL_POLICY = layouts.POLICY + "; frame-src 'self'"
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
+CARRIED = ("forwarded", "via", "x-real-ip", "x-forwarded-")  # how the headers begin that proxies add
 ADDRESS = re.compile(r"https?://[^\s<>\"]+[^\s<>\".,;:!?)\]']")
 
 
@@ -137,10 +139,9 @@ def absent(request: Request) -> Response:
 def routes(folder: Path) -> list[BaseRoute]:
     """The mail pages over a folder of `.eml` files, which may not exist yet."""
 
-    # Plain functions: Starlette runs them in a thread, as reading files asks. A name that isn't the loopback's is
-    # refused: a page elsewhere could have had its own name resolve to this machine, and read the links (DNS rebinding).
+    # plain functions: Starlette runs them in a thread, as reading files asks
     def on(show: Show) -> Callable[[Request], Response]:
-        return lambda request: show(request, folder) if request.url.hostname in LOOPBACK else misdirected(request)
+        return at_hand(lambda request: show(request, folder))
 
     return [
         Route("/mails", on(listing)),
@@ -149,6 +150,20 @@ def routes(folder: Path) -> list[BaseRoute]:
     ]
 
 
+def at_hand(show: Callable[[Request], Response]) -> Callable[[Request], Response]:
+    """The page, for whoever sits at this machine; anybody else is told that it isn't here.
+
+    A name that isn't the loopback's is refused: a page elsewhere could have had its own name resolve to this machine,
+    and read the links (DNS rebinding).
+    """
+
+    def shown(request: Request) -> Response:
+        carried = any(name.startswith(CARRIED) for name in request.headers)
+        return show(request) if request.url.hostname in LOOPBACK and not carried else misdirected(request)
+
+    return shown
+
+
 def misdirected(request: Request) -> Response:
-    """The page for a request that names another host."""
+    """The page for a request that names another host, or was carried here."""
     return layouts.render("problem.html", layouts.language_of(request), {"problem": "absent"}, 421)

@@ -43,7 +43,7 @@ def routes(letterhead: Letterhead) -> list[BaseRoute]:
         return mails.absent(request) if preview is None else mails.framed(previews.part(preview.mail, "html"))
 
     return [
-        Route(ADDRESS, listing),
-        Route(f"{ADDRESS}/{{language}}/{{name}}", one),
-        Route(f"{ADDRESS}/{{language}}/{{name}}/html", html),
+        Route(ADDRESS, mails.at_hand(listing)),
+        Route(f"{ADDRESS}/{{language}}/{{name}}", mails.at_hand(one)),
+        Route(f"{ADDRESS}/{{language}}/{{name}}/html", mails.at_hand(html)),
     ]

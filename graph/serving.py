@@ -37,11 +37,11 @@ def serve(
     ] = False,
 ) -> None:
     """Serve the API and the pages, send the mails, run the jobs; the database is migrated first."""
-    chosen = read(host, port, with_demo)
     if with_demo and host not in LOOPBACK:
         raise SettingsRefused("--demo has known passwords: it listens at 127.0.0.1 only.")
     if with_demo and processes > 1:
         raise SettingsRefused("--demo is served by one process: leave --workers out.")
+    chosen = read(host, port, with_demo)
     if processes > 1 and database.is_sqlite_url(chosen.database):
         raise SettingsRefused(
             "--workers needs PostgreSQL, since an SQLite file is served by one process: set DATABASE_URL."
@@ -49,6 +49,7 @@ def serve(
     logs.configure(chosen.log_format)
     keys.application_key(chosen)  # made by this process, so that all of them read the same
     if with_demo:
+        asyncio.run(demo.refuse_foreign(chosen))
         typer.echo(demo.told(chosen))
     os.environ[OPTIONS] = " ".join([host, str(port), *["demo"] * with_demo, *["no-worker"] * no_worker])
     uvicorn.run(
@@ -87,12 +88,16 @@ def read(host: str, port: int, with_demo: bool) -> Settings:
     shown = f"[{host}]" if ":" in host else host
     shown = "127.0.0.1" if shown in ("0.0.0.0", "[::]") else shown  # noqa: S104 - a link can't lead to "everywhere"
     chosen = settings.read(public_url=f"http://{shown}:{port}")
-    return chosen.for_demo() if with_demo else chosen
+    if with_demo:
+        return chosen.for_demo()
+    settings.need_mail_server(chosen)
+    return chosen
 
 
 def worker() -> None:
     """Send the mails of the outbox and run the jobs; any number of workers may run, on any number of machines."""
     chosen = settings.read()
+    settings.need_mail_server(chosen)
     logs.configure(chosen.log_format)
     bell = workers.Bell()
     asyncio.run(workers.work(chosen, app.office_of(chosen, bell=bell), bell))

@@ -207,7 +207,23 @@ class Settings(BaseSettings):
         return urlsplit(self.public_url).hostname in LOOPBACK
 
     def for_demo(self) -> Self:
-        """The same, with a data folder of the demonstration's own."""
+        """The same, with a data folder of the demonstration's own.
+
+        Raises:
+            SettingsRefused: when the environment names a database, a store or servers, or leads people here from afar.
+        """
+        named = {
+            "DATABASE_URL": self.database_url,
+            "STORAGE_URL": self.storage_url,
+            "REDIS_URL": self.redis_url,
+            "SMTP_URL": self.smtp_url,
+            "PUBLIC_URL": not self.is_local,
+        }
+        if any(named.values()):
+            raise SettingsRefused(
+                "--demo has known passwords and a world of its own on this machine: start it without "
+                f"{', '.join(name for name, value in named.items() if value)}."
+            )
         return self.model_copy(update={"data_dir": self.data_dir / "demo"})
 
 
@@ -225,6 +241,16 @@ def read(**defaults: object) -> Settings:
         raise SettingsRefused(
             " ".join(_sentence(problem["loc"], problem["msg"]) for problem in error.errors())
         ) from None
+
+
+def need_mail_server(settings: Settings) -> None:
+    """Let pass what can write to its people: where mails are but files, whoever opens them is let in by their links.
+
+    Raises:
+        SettingsRefused: when people reach the server from elsewhere and there is no mail server.
+    """
+    if settings.smtp is None and not settings.is_local:
+        raise SettingsRefused("PUBLIC_URL is not this machine's, so mails must leave it: set SMTP_URL.")
 
 
 def _sentence(place: tuple[int | str, ...], message: str) -> str:

@@ -170,6 +170,12 @@ async def by_login(login_key: str) -> Account | None:
 
 
 @database.guarded
+async def first_login() -> str | None:
+    """The login e-mail of the oldest account; None where there is no account."""
+    account = await Account.all().order_by("id").first()
+    return account.login_email if account else None
+
+
 async def by_id(account_id: int) -> Account | None:
     """The account of this id, not locked."""
     return await Account.get_or_none(id=account_id)

@@ -74,6 +74,11 @@ class Structure(Model):
 
 # ------------------------------------------------------------------ finding rows to change
 @database.guarded
+async def is_any() -> bool:
+    """Is there any structure at all?"""
+    return await Structure.all().exists()
+
+
 async def by_id(structure_id: int) -> Structure | None:
     """The structure of this id, not locked."""
     return await Structure.get_or_none(id=structure_id)

@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
-from graph import demo
+from graph import demo, serving
+from graph.demo import ForeignWorld
+from graph.settings import SettingsRefused
 from models.accounts import Account
 from models.activities import Activity
 from models.attachments import Attachment
@@ -16,9 +18,10 @@ from models.structures import Structure
 from models.tokens import OneTimeToken
 from resolvers import keys
 from resolvers.scope import Office, Scope
-from tests import invariants
+from tests import factories, invariants
 from tests.conftest import Clock
 from tests.graph.apps import SIGN_IN, ask, served, settings_of
+from tests.graph.test_commands import run
 
 WORLD = """{ me { attachments(first: 10) { edges { node { role status structure { name kind } } } }
   attachmentsToReview(first: 10) { totalCount } activities { totalCount } } }"""
@@ -87,3 +90,54 @@ def test_the_accounts_are_told_as_the_demo_starts(tmp_path: Path) -> None:
         assert email in told
     assert "http://127.0.0.1:8000/graphql" in told
     assert "Demonstration-2026!" in told
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"DATABASE_URL": "sqlite://real.db"}, "DATABASE_URL"),
+        ({"DATABASE_URL": "postgres://nobody@127.0.0.1:1/none", "REDIS_URL": "redis://127.0.0.1:1"},
+         "DATABASE_URL, REDIS_URL"),
+        ({"STORAGE_URL": "file:///nowhere/documents", "SMTP_URL": "smtp://127.0.0.1:1"}, "STORAGE_URL, SMTP_URL"),
+        ({"PUBLIC_URL": "https://accounts.example.org"}, "PUBLIC_URL"),
+    ],
+)  # fmt: skip
+def test_the_demo_refuses_to_start_where_an_installation_is_set(
+    settings: dict[str, str], named: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    sentence = f"--demo has known passwords and a world of its own on this machine: start it without {named}."
+    with pytest.raises(SettingsRefused) as refused:
+        serving.read("127.0.0.1", 8000, with_demo=True)
+    assert str(refused.value) == sentence
+
+
+def test_an_operator_who_starts_the_demo_on_a_database_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    done = run(tmp_path, "serve", "--demo", DATABASE_URL="sqlite://real.db")
+    sentence = "--demo has known passwords and a world of its own on this machine: start it without DATABASE_URL."
+    assert (done.returncode, done.stderr, done.stdout) == (2, f"rattache: {sentence}\n", "")
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_the_demo_is_not_made_in_a_database_that_has_other_people(db: str, office: Office) -> None:
+    await factories.person()
+    before = [await table.all().count() for table in TABLES]
+    with pytest.raises(ForeignWorld):
+        await demo.prepare(office)
+    assert [await table.all().count() for table in TABLES] == before
+
+
+async def test_the_demo_is_not_made_in_a_database_that_has_structures(db: str, office: Office) -> None:
+    await factories.structure()
+    with pytest.raises(ForeignWorld):
+        await demo.prepare(office)
+    assert await Account.all().count() == 0
+
+
+def test_the_demo_says_that_its_folder_holds_another_world(tmp_path: Path) -> None:
+    folder = tmp_path / "data" / "demo"
+    run(tmp_path, "create-admin", "root@people.example", DATA_DIR=str(folder))
+    done = run(tmp_path, "serve", "--demo")
+    sentence = "The database of the demo holds people or structures that aren't the demo's: it is left as it is."
+    assert (done.returncode, done.stderr) == (2, f"rattache: {sentence}\n")

@@ -12,6 +12,8 @@ from starlette.testclient import TestClient
 from graph import layouts, mails, previews
 from mailer.rendering import Letterhead
 from mailer.samples import SAMPLES
+from tests.graph.apps import served, settings_of
+from tests.graph.test_commands import run
 
 
 @pytest.fixture
@@ -75,6 +77,39 @@ def test_a_page_elsewhere_cannot_reach_the_mails_under_its_own_name(browser: Tes
         assert browser.get(address, headers={"host": "rebound.example"}).status_code == 421
     assert browser.get("/mails", headers={"host": "[::1]:8000"}).status_code == 200
     assert browser.get("/mails", headers={"host": "localhost:8000"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "header", ["x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-real-ip", "forwarded", "via"]
+)
+def test_a_request_that_a_proxy_brought_sees_no_mail(folder: Path, header: str) -> None:
+    letterhead = Letterhead("Portail <no-reply@rattache.example>", "http://127.0.0.1:8000")
+    app = Starlette(routes=[*previews.routes(letterhead), *mails.routes(folder)])
+    browser = TestClient(app, "http://127.0.0.1", headers={header: "127.0.0.1"})
+    addresses = ("/mails", "/mails/a.eml", "/mails/a.eml/html", "/mails/preview", "/mails/preview/en/weekly_recap")
+    assert [browser.get(address).status_code for address in addresses] == [421] * len(addresses)
+
+
+async def test_an_installation_with_a_public_address_has_no_mail_page(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path, public_url="https://accounts.example.org")
+    async with served(settings, sends=False) as client:
+        found = [
+            (await client.get(path, headers={"host": "127.0.0.1"})).status_code for path in ("/mails", "/mails/preview")
+        ]
+    assert found == [404, 404]
+
+
+@pytest.mark.parametrize("command", ["serve", "worker"])
+def test_a_public_address_without_a_mail_server_starts_nothing(tmp_path: Path, command: str) -> None:
+    done = run(tmp_path, command, PUBLIC_URL="https://accounts.example.org")
+    sentence = "PUBLIC_URL is not this machine's, so mails must leave it: set SMTP_URL."
+    assert (done.returncode, done.stderr) == (2, f"rattache: {sentence}\n")
+
+
+def test_check_says_that_a_public_address_needs_a_mail_server(tmp_path: Path) -> None:
+    done = run(tmp_path, "check", PUBLIC_URL="https://accounts.example.org")
+    sentence = "PUBLIC_URL is not this machine's, so mails must leave it: set SMTP_URL."
+    assert (done.returncode, done.stdout.splitlines()[0]) == (1, f"configuration  FAILED  {sentence}")
 
 
 def test_a_reader_before_the_first_mail_is_told_there_is_none(tmp_path: Path) -> None:
