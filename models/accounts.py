@@ -187,11 +187,6 @@ async def existing(account_id: int) -> Account:
     return await Account.get(id=account_id)
 
 
-async def existing_among(account_ids: set[int]) -> set[int]:
-    """Those of the ids that are accounts'."""
-    return {row.id for row in await ACCOUNTS.read(["id"], ["u.id IN :ids"], {"ids": sorted(account_ids)})}
-
-
 async def lock(account_id: int) -> Account:
     """The account, held until the transaction ends.
 

@@ -31,12 +31,12 @@ async def make(scope: Scope, structure_id: int, successor_id: int) -> int:
     """The seat offered to somebody, who may accept or decline for 14 days, the holder keeping it until then; its id.
 
     Raises:
-        NotFound: when there is no such structure or person.
+        NotFound: when there is no such structure.
         Forbidden: to anyone but the principal manager in effect.
         StructureInactive: when the structure has ended.
         SeatAlreadyOffered: while another offer is open.
         Invalid: when the successor is the actor.
-        SuccessorNotEligible: when the successor isn't active, or not attached there in effect.
+        SuccessorNotEligible: when the successor isn't active or not attached there in effect, or is nobody.
     """
     actor = scope.signed_in()
     async with scope.transaction() as record:
@@ -76,9 +76,8 @@ async def _must_be_eligible(scope: Scope, structure: Structure, successor_id: in
         raise Invalid("successor_id", rule="same_person")
     successor = (await accounts.lock_all({successor_id})).get(successor_id)
     theirs = await attachments.lock_live(successor_id, structure.id)
-    if successor is None:
-        raise NotFound("successor_id")
-    if successor.state is not AccountState.ACTIVE or theirs is None or not theirs.is_valid_on(scope.today()):
+    able = successor is not None and successor.state is AccountState.ACTIVE
+    if not able or theirs is None or not theirs.is_valid_on(scope.today()):
         raise SuccessorNotEligible("successor_id", structure=structure.name)
 
 

@@ -70,10 +70,10 @@ async def transfer(scope: Scope, structure_id: int, successor_id: int) -> None:
     """The principal manager's seat handed to the successor at once; the former one stays as a simple user.
 
     Raises:
-        NotFound: when there is no such structure, or no such person for the actor.
+        NotFound: when there is no such structure.
         Forbidden: to anyone but the principal manager in effect.
         Invalid: when the successor is the actor.
-        SuccessorNotEligible: when the successor isn't active, or not attached there in effect.
+        SuccessorNotEligible: when nobody active and attached there in effect is meant.
     """
     actor = scope.signed_in()
     async with scope.transaction() as record:
@@ -101,8 +101,8 @@ async def hand_over(
 
     Raises:
         Invalid: when the successor is the holder.
-        NotFound: when there is no such person.
-        SuccessorNotEligible: when the successor isn't active, or not attached there in effect.
+        SuccessorNotEligible: when the successor isn't active or not attached there in effect, or is nobody: whoever
+            hands over sees only the people who are attached there.
     """
     if successor_id == seat.user_id:
         raise Invalid(*path, rule="same_person")
@@ -110,10 +110,8 @@ async def hand_over(
     people = await accounts.lock_all({successor_id, seat.user_id} | told)
     successor = people.get(successor_id)
     theirs = await attachments.lock_live(successor_id, structure.id)
-    if successor is None:
-        raise NotFound(*path)
-    able = successor.state is AccountState.ACTIVE
-    if theirs is None or not able or not theirs.is_valid_on(scope.today()):
+    able = successor is not None and successor.state is AccountState.ACTIVE
+    if successor is None or theirs is None or not able or not theirs.is_valid_on(scope.today()):
         raise SuccessorNotEligible(*path, structure=structure.name)
     before = state_of(theirs)
     former = people[seat.user_id]

@@ -37,6 +37,7 @@ from schema.inputs import PostalAddressInput, given
 from schema.nodes import Node
 from schema.offers import PrincipalManagerOffer
 from schema.payloads import AcknowledgedPayload
+from schema.roots import anybody, query
 from schema.selections import selection_of
 from schema.sessions import Session
 from schema.subscriptions import SpaceSubscription, SpaceSubscriptionFilter
@@ -195,12 +196,12 @@ class Account(Node):
 
 @strawberry.type
 class AccountQuery:
-    @strawberry.field(description="The signed-in person's account; null when nobody is signed in.")
+    @query("The signed-in person's account; null when nobody is signed in.", admits=anybody)
     async def me(self, info: Info) -> Account | None:
         actor = info.context.scope.actor
         return await info.context.load(accounts.by_ids, actor.account_id, selection_of(info)) if actor else None
 
-    @strawberry.field(description="People by name or e-mail, for support only.")
+    @query("People by name or e-mail, for support only.")
     async def users(
         self,
         info: Info,
@@ -294,13 +295,13 @@ class UserPayload:
 # ------------------------------------------------------------------ acts
 @strawberry.type
 class AccountMutation:
-    @mutation("Sign up: an account that waits for its mailed activation link.")
+    @mutation("Sign up: an account that waits for its mailed activation link.", admits=anybody)
     async def sign_up(self, info: Info, input: SignUpInput) -> SignUpPayload:
         await info.context.admit("signUp")
         await accounts.sign_up(info.context.scope, **given(input) | {"language": input.language or Language.FR})
         return SignUpPayload(acknowledged=True)
 
-    @mutation("Ask for the activation link again; the older ones die.")
+    @mutation("Ask for the activation link again; the older ones die.", admits=anybody)
     async def resend_activation(self, info: Info, login_email: str) -> AcknowledgedPayload:
         await info.context.admit("resendActivation")
         await accounts.resend_activation(info.context.scope, login_email)
@@ -308,7 +309,6 @@ class AccountMutation:
 
     @mutation("Send the activation link again to someone attached to a structure that the person manages.")
     async def resend_activation_for(self, info: Info, user_id: strawberry.ID) -> AcknowledgedPayload:
-        info.context.scope.signed_in()
         await accounts.resend_activation_for(info.context.scope, ids.decode(user_id, "User", "user_id"))
         return AcknowledgedPayload(acknowledged=True)
 
@@ -317,13 +317,16 @@ class AccountMutation:
         await profiles.update(info.context.scope, given(input))
         return AccountPayload(account_id=info.context.scope.signed_in().account_id)
 
-    @mutation("Confirm the new contact e-mail by the token of the link mailed to it.")
+    @mutation("Confirm the new contact e-mail by the token of the link mailed to it.", admits=anybody)
     async def confirm_contact_email(self, info: Info, token: str) -> AcknowledgedPayload:
         await info.context.admit("confirmContactEmail")
         await profiles.confirm_contact_email(info.context.scope, token)
         return AcknowledgedPayload(acknowledged=True)
 
-    @mutation("Stop periodical notifications by the token of the link in one of their mails; no sign-in is needed.")
+    @mutation(
+        "Stop periodical notifications by the token of the link in one of their mails; no sign-in is needed.",
+        admits=anybody,
+    )
     async def unsubscribe(self, info: Info, token: str) -> AcknowledgedPayload:
         await info.context.admit("unsubscribe")
         await digests.unsubscribe(info.context.scope, token)
@@ -331,14 +334,12 @@ class AccountMutation:
 
     @mutation("Support: reopen a closed or suspended account.")
     async def reopen_account(self, info: Info, user_id: strawberry.ID, reason: str) -> UserPayload:
-        info.context.scope.signed_in()
         id = ids.decode(user_id, "User", "user_id")
         await accounts.reopen(info.context.scope, id, reason)
         return UserPayload(user_id=id)
 
     @mutation("Support: suspend an account; its sessions end at once.")
     async def suspend_account(self, info: Info, user_id: strawberry.ID, reason: str) -> UserPayload:
-        info.context.scope.signed_in()
         id = ids.decode(user_id, "User", "user_id")
         await accounts.suspend(info.context.scope, id, reason)
         return UserPayload(user_id=id)

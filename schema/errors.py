@@ -1,7 +1,6 @@
 """The one place where expected refusals become data: `errors` of a payload, in the reader's language."""
 
 import functools
-import inspect
 from collections.abc import Awaitable, Callable
 from typing import Any, get_type_hints
 
@@ -10,8 +9,10 @@ import strawberry
 from models.accounts import Language
 from models.codes import ErrorCode
 from models.errors import DomainError
+from resolvers.scope import Scope
 from schema import wording
 from schema.fields import column
+from schema.roots import Admission, admitted
 
 
 @strawberry.type(description="An expected refusal: nothing was changed.")
@@ -33,20 +34,22 @@ def user_errors(error: DomainError, language: Language) -> list[UserError]:
     ]
 
 
-def mutation(description: str) -> Callable[[Callable[..., Awaitable[Any]]], Any]:
-    """A mutation field; a refusal raised inside becomes the payload's `errors`, every other value of it empty."""
+def mutation(description: str, admits: Admission = Scope.signed_in) -> Callable[[Callable[..., Awaitable[Any]]], Any]:
+    """A mutation field, open to whom `admits` lets pass: by default to whoever is signed in.
+
+    A refusal raised inside becomes the payload's `errors`, every other value of it empty.
+    """
 
     def decorate(resolver: Callable[..., Awaitable[Any]]) -> Any:
-        payload = get_type_hints(resolver)["return"]
+        payload, guarded = get_type_hints(resolver)["return"], admitted(resolver, admits)
 
         @functools.wraps(resolver)
         async def answered(*args: Any, **kwargs: Any) -> Any:
             try:
-                return await resolver(*args, **kwargs)
+                return await guarded(*args, **kwargs)
             except DomainError as error:
                 return payload(errors=user_errors(error, kwargs["info"].context.language))
 
-        assert inspect.iscoroutinefunction(resolver)
         return strawberry.mutation(resolver=answered, description=description)
 
     return decorate

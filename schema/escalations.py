@@ -8,13 +8,14 @@ from schema.attachments import Attachment, AttachmentPayload
 from schema.connections import After, Before, Connection, First, Last, connection_of, page_of
 from schema.context import Info
 from schema.errors import mutation
+from schema.roots import query
 from schema.selections import selection_of
 
 
 @strawberry.type
 class EscalationQuery:
-    @strawberry.field(
-        description="Requests to be attached that were escalated, or that nobody on their structure can decide now"
+    @query(
+        "Requests to be attached that were escalated, or that nobody on their structure can decide now"
         " or, the principal manager staying away, does; oldest first, for support only."
     )
     async def undecided_attachments(

@@ -21,6 +21,7 @@ from resolvers import (
 from schema import ids
 from schema.context import Batch, Info
 from schema.nodes import Found, Node
+from schema.roots import query
 from schema.selections import selection_of
 
 MOST_IDS = 100
@@ -40,16 +41,12 @@ FINDERS: dict[str, Batch] = {
 
 @strawberry.type
 class LookupQuery:
-    @strawberry.field(description="The thing of this global id, when the viewer may see it; null otherwise.")
+    @query("The thing of this global id, when the viewer may see it; null otherwise.")
     async def node(self, info: Info, id: strawberry.ID) -> Node | None:
-        info.context.scope.signed_in()
         return await _found(info, id)
 
-    @strawberry.field(
-        description="The things of these global ids, in their order; null for those the viewer can't see. At most 100."
-    )
+    @query("The things of these global ids, in their order; null for those the viewer can't see. At most 100.")
     async def nodes(self, info: Info, ids: list[strawberry.ID]) -> list[Node | None]:
-        info.context.scope.signed_in()
         if len(ids) > MOST_IDS:
             raise TooMany("ids", most=MOST_IDS)
         return list(await asyncio.gather(*(_found(info, id) for id in ids)))

@@ -55,7 +55,6 @@ class OfferMutation:
     async def offer_principal_manager(
         self, info: Info, structure_id: strawberry.ID, successor_id: strawberry.ID
     ) -> PrincipalManagerOfferPayload:
-        info.context.scope.signed_in()
         structure = ids.decode(structure_id, "Structure", "structure_id")
         successor = ids.decode(successor_id, "User", "successor_id")
         return PrincipalManagerOfferPayload(offer_id=await offers.make(info.context.scope, structure, successor))

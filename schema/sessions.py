@@ -13,6 +13,7 @@ from schema.fields import column, made_from
 from schema.ids import decode, encode
 from schema.inputs import given
 from schema.payloads import AcknowledgedPayload
+from schema.roots import anybody
 from schema.selections import selection_of
 
 if TYPE_CHECKING:
@@ -84,12 +85,12 @@ class ResetPasswordInput:
 
 @strawberry.type
 class SessionMutation:
-    @mutation("Sign in: opens a session, told as a token and set as a cookie.")
+    @mutation("Sign in: opens a session, told as a token and set as a cookie.", admits=anybody)
     async def sign_in(self, info: Info, input: SignInInput) -> SignInPayload:
         await info.context.admit("signIn")
         return _let_in(info, await sessions.sign_in(info.context.scope, input.login_email, input.password))
 
-    @mutation("Sign out: ends the present session.")
+    @mutation("Sign out: ends the present session.", admits=anybody)
     async def sign_out(self, info: Info) -> AcknowledgedPayload:
         await sessions.sign_out(info.context.scope)
         info.context.set_cookie(None, None)
@@ -97,30 +98,31 @@ class SessionMutation:
 
     @mutation("End sessions by id; without ids, all but the present one.")
     async def revoke_sessions(self, info: Info, ids: list[strawberry.ID] | None = None) -> AcknowledgedPayload:
-        info.context.scope.signed_in()
         wanted = None if ids is None else {decode(id, "Session", "ids", str(place)) for place, id in enumerate(ids)}
         await sessions.revoke(info.context.scope, wanted)
         if info.context.scope.actor is None:
             info.context.set_cookie(None, None)
         return AcknowledgedPayload(acknowledged=True)
 
-    @mutation("Activate the account by the token of the mailed link, and sign in.")
+    @mutation("Activate the account by the token of the mailed link, and sign in.", admits=anybody)
     async def activate_account(self, info: Info, input: ActivateAccountInput) -> SignInPayload:
         await info.context.admit("activateAccount")
         return _let_in(info, await accounts.activate(info.context.scope, **given(input)))
 
-    @mutation("Ask for a link to choose a new password; the older ones die.")
+    @mutation("Ask for a link to choose a new password; the older ones die.", admits=anybody)
     async def request_password_reset(self, info: Info, login_email: str) -> AcknowledgedPayload:
         await info.context.admit("requestPasswordReset")
         await credentials.request_reset(info.context.scope, login_email)
         return AcknowledgedPayload(acknowledged=True)
 
-    @mutation("Choose a new password by the token of the mailed link and the secret answer, and sign in.")
+    @mutation(
+        "Choose a new password by the token of the mailed link and the secret answer, and sign in.", admits=anybody
+    )
     async def reset_password(self, info: Info, input: ResetPasswordInput) -> SignInPayload:
         await info.context.admit("resetPassword")
         return _let_in(info, await credentials.reset(info.context.scope, **given(input)))
 
-    @mutation("Reactivate the account by the token of the mailed link, and sign in.")
+    @mutation("Reactivate the account by the token of the mailed link, and sign in.", admits=anybody)
     async def reactivate_account(self, info: Info, input: ReactivateAccountInput) -> SignInPayload:
         await info.context.admit("reactivateAccount")
         return _let_in(info, await deactivations.reactivate(info.context.scope, **given(input)))

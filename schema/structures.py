@@ -20,6 +20,7 @@ from schema.fields import column, made_from
 from schema.inputs import PostalAddressInput, given
 from schema.nodes import Node
 from schema.offers import PrincipalManagerOffer
+from schema.roots import query
 from schema.selections import selection_of
 from schema.services import Service
 from schema.spaces import Space
@@ -169,7 +170,7 @@ class StructureIdentifierInput:
 
 @strawberry.type
 class StructureQuery:
-    @strawberry.field(description="Structures that meet every criterion, by name.")
+    @query("Structures that meet every criterion, by name.")
     async def structures(
         self,
         info: Info,
@@ -184,16 +185,15 @@ class StructureQuery:
         connection: StructureConnection = connection_of(found, StructureConnection, criteria=criteria)
         return connection
 
-    @strawberry.field(description="The structure of this identifier; null when there is none.")
+    @query("The structure of this identifier; null when there is none.")
     async def structure(self, info: Info, identifier: StructureIdentifierInput) -> Structure | None:
         found: Any = await structures.identified(
             info.context.scope, identifier.type, identifier.value, selection_of(info)
         )
         return found
 
-    @strawberry.field(description="The reference list of spaces.")
-    def spaces(self, info: Info) -> list[Space]:
-        info.context.scope.signed_in()
+    @query("The reference list of spaces.")
+    async def spaces(self, info: Info) -> list[Space]:
         return [Space(code=code) for code in SpaceCode]
 
 
@@ -267,7 +267,6 @@ class StructureMutation:
 
     @mutation("Support: register a public structure with its first principal manager.")
     async def register_public_structure(self, info: Info, input: RegisterPublicStructureInput) -> StructurePayload:
-        info.context.scope.signed_in()
         sent = given(input)
         principal = ids.decode(sent.pop("principal_manager_id"), "User", "principal_manager_id")
         flags = {name: bool(sent.pop(name)) for name in ("service_code_required", "engagement_number_required")}
@@ -278,7 +277,6 @@ class StructureMutation:
 
     @mutation("Change a structure's particulars.")
     async def update_structure(self, info: Info, input: UpdateStructureInput) -> StructurePayload:
-        info.context.scope.signed_in()
         changes = given(input)
         structure = ids.decode(changes.pop("id"), "Structure", "id")
         await structures.update(info.context.scope, structure, changes)
@@ -296,7 +294,6 @@ class StructureMutation:
     async def transfer_principal_manager(
         self, info: Info, structure_id: strawberry.ID, successor_id: strawberry.ID
     ) -> StructurePayload:
-        info.context.scope.signed_in()
         structure = ids.decode(structure_id, "Structure", "structure_id")
         await seats.transfer(info.context.scope, structure, ids.decode(successor_id, "User", "successor_id"))
         return StructurePayload(structure_id=structure)
@@ -305,7 +302,6 @@ class StructureMutation:
         "As the senior secondary manager, take the principal manager's seat when its holder can't or doesn't act."
     )
     async def claim_principal_manager(self, info: Info, structure_id: strawberry.ID) -> StructurePayload:
-        info.context.scope.signed_in()
         structure = ids.decode(structure_id, "Structure", "structure_id")
         await vacancies.claim(info.context.scope, structure)
         return StructurePayload(structure_id=structure)
@@ -314,7 +310,6 @@ class StructureMutation:
     async def appoint_principal_manager(
         self, info: Info, structure_id: strawberry.ID, user_id: strawberry.ID, reason: str
     ) -> StructurePayload:
-        info.context.scope.signed_in()
         structure = ids.decode(structure_id, "Structure", "structure_id")
         await seats.appoint(info.context.scope, structure, ids.decode(user_id, "User", "user_id"), reason)
         return StructurePayload(structure_id=structure)
@@ -323,7 +318,6 @@ class StructureMutation:
 async def _turned(
     info: Info, structure_id: strawberry.ID, codes: list[SpaceCode], *, to_open: bool
 ) -> StructurePayload:
-    info.context.scope.signed_in()
     structure = ids.decode(structure_id, "Structure", "structure_id")
     await (spaces.open_some if to_open else spaces.close_some)(info.context.scope, structure, codes)
     return StructurePayload(structure_id=structure)

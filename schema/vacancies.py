@@ -10,6 +10,7 @@ from resolvers import structures, users, vacancies
 from schema.connections import After, Before, Connection, First, Last, connection_of, page_of
 from schema.context import Info
 from schema.fields import column, made_from
+from schema.roots import query
 from schema.selections import selection_of
 from schema.users import User
 
@@ -43,9 +44,7 @@ class Vacancy:
 
 @strawberry.type
 class VacancyQuery:
-    @strawberry.field(
-        description="Vacant seats that no secondary manager may claim, for support to name somebody; for support only."
-    )
+    @query("Vacant seats that no secondary manager may claim, for support to name somebody; for support only.")
     async def vacancies(
         self, info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None
     ) -> Connection[Vacancy]:

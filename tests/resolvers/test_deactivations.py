@@ -166,7 +166,7 @@ async def test_successor_must_be_attached_there_and_exist(scope_of: ScopeOf) -> 
     for stranger in (former, await factories.person()):
         async with refused((SuccessorNotEligible, "successor_for_all_id")):
             await deactivate(scope_of(person), stranger)
-    async with refused((NotFound, "successor_for_all_id")):
+    async with refused((SuccessorNotEligible, "successor_for_all_id")):
         await deactivate(scope_of(person), Account(id=987_654))
     assert (await Account.get(id=person.id)).state is AccountState.ACTIVE
 

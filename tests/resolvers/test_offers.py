@@ -134,7 +134,7 @@ async def test_bad_offers_are_refused_and_leave_nothing(house: House, scope_of: 
     cases: list[tuple[int, int, Any]] = [
         (house.structure.id + 1, house.simple.id, (NotFound, "structure_id")),
         (house.structure.id, house.principal.id, (Invalid, "successor_id")),
-        (house.structure.id, 10**6, (NotFound, "successor_id")),
+        (house.structure.id, 10**6, (SuccessorNotEligible, "successor_id")),
         (house.structure.id, out.id, (SuccessorNotEligible, "successor_id")),
         (house.structure.id, sly.id, (SuccessorNotEligible, "successor_id")),
     ]

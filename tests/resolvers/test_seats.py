@@ -190,7 +190,7 @@ async def test_successor_is_somebody_else_who_exists_and_is_attached(house: Hous
     scope = scope_of(house.principal)
     async with refused((Invalid, "successor_id")):
         await seats.transfer(scope, house.structure.id, house.principal.id)
-    async with refused((NotFound, "successor_id")):
+    async with refused((SuccessorNotEligible, "successor_id")):
         await seats.transfer(scope, house.structure.id, 987_654)
     async with refused((SuccessorNotEligible, "successor_id")):
         await seats.transfer(scope, house.structure.id, (await factories.person()).id)
