@@ -1,11 +1,12 @@
 """What leaves `/graphql` over HTTP: the media type that was asked for, and refusals as well-formed GraphQL errors."""
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Final
 
 import orjson
 from starlette.responses import Response
+
+from graph import accept
 
 JSON: Final = "application/json"
 GRAPHQL_RESPONSE: Final = "application/graphql-response+json"
@@ -13,7 +14,6 @@ HTML: Final = "text/html"
 OFFERED: Final = (JSON, GRAPHQL_RESPONSE)
 
 EXACT = 2
-QUALITY = re.compile(r"(0(\.\d{0,3})?|1(\.0{0,3})?)")
 
 
 class RequestRefused(Exception):
@@ -27,27 +27,22 @@ class RequestRefused(Exception):
         self.headers = dict(headers or {})
 
 
-def preferred(accept: str, offered: Iterable[str] = OFFERED) -> str | None:
+def preferred(accepted: str, offered: Iterable[str] = OFFERED) -> str | None:
     """The offered media type an `Accept` header (RFC 9110, 12.5.1) likes best, or None when it takes none of them.
 
     An exact mention beats a wildcard. Named side by side, the GraphQL type wins; under a wildcard, plain JSON does,
     as the GraphQL-over-HTTP specification asks for clients that don't say.
     """
-    if not accept.strip():
+    if not accepted.strip():
         return JSON
-    ranges = [given for part in accept.split(",") if (given := _range(part))]
+    ranges = [(each.name, each.quality) for each in accept.ranges(accepted) if _is_utf8(each)]
     ranked = [(*match, offer) for offer in offered if (match := _match(offer, ranges)) is not None]
     best = max(ranked, key=lambda rank: (*rank[:2], _is_favourite(rank[2], rank[1])), default=None)
     return best[2] if best else None
 
 
-def _range(part: str) -> tuple[str, float] | None:
-    kind, *given = (piece.strip().lower() for piece in part.split(";"))
-    parameters = dict(parameter.split("=", 1) for parameter in given if "=" in parameter)
-    quality = parameters.get("q", "1")
-    if not QUALITY.fullmatch(quality) or parameters.get("charset", "utf-8").strip('"') not in ("utf-8", "utf8"):
-        return None
-    return kind, float(quality)
+def _is_utf8(given: accept.Range) -> bool:
+    return given.parameters.get("charset", "utf-8").strip('"') in ("utf-8", "utf8")
 
 
 def _match(offer: str, ranges: list[tuple[str, float]]) -> tuple[float, int] | None:
@@ -80,8 +75,8 @@ def respond(body: bytes, media_type: str, status: int = 200, headers: Mapping[st
     return Response(body, status_code=status, headers={**fixed, **(headers or {})})
 
 
-def refuse(refused: RequestRefused, accept: str) -> Response:
+def refuse(refused: RequestRefused, accepted: str) -> Response:
     """The refusal as a GraphQL response with one error and no data, in the media type asked for or else plain JSON."""
     error = {"message": refused.message, "extensions": {"code": refused.code}}
-    media_type = preferred(accept) or JSON
+    media_type = preferred(accepted) or JSON
     return respond(encode({"errors": [error]}), media_type, refused.status, refused.headers)

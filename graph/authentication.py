@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
-from graph import layouts, limits, origins
+from graph import accept, limits, origins
 from graph.limits import Limits
 from graph.origins import Trusted
 from models import keys, sessions
@@ -56,13 +56,13 @@ class Authentication:
         """Whose sessions the request carries, by bearer token or cookie: to refuse by, whatever page it came from."""
         office = self.office
         bearer = token_of(request, self.trusted) if "authorization" in request.headers else None
-        tokens = {token for token in (bearer, request.cookies.get(COOKIE)) if token}
+        tokens = {token for token in (bearer, cookie_of(request)) if token}
         found = [await sessions.actor_of(token, now=office.clock(), idle=office.session_idle) for token in tokens]
         return [actor for actor in found if actor is not None]
 
     def scope(self, connection: HTTPConnection, actor: Actor | None = None, language: Language | None = None) -> Scope:
         """The scope of what this connection asks for, acting as `actor`."""
-        wished = language or language_of(connection.headers.get("accept-language", ""))
+        wished = language or accept.language_of(connection.headers.get("accept-language", ""))
         return Scope(
             office=self.office,
             actor=actor,
@@ -93,7 +93,7 @@ def token_of(connection: HTTPConnection, trusted: Trusted) -> str | None:
     """
     if "authorization" in connection.headers:
         return _authorized(connection, "bearer")
-    cookie = connection.cookies.get(COOKIE)
+    cookie = cookie_of(connection)
     return cookie if cookie and origins.may_use_cookie(connection, trusted) else None
 
 
@@ -107,12 +107,7 @@ def _authorized(connection: HTTPConnection, scheme: str) -> str | None:
     return secret.strip() or None if given.lower() == scheme else None
 
 
-def language_of(header: str) -> Language | None:
-    """The language of ours that an `Accept-Language` header likes best; None when it names none of them."""
-    found = {name.partition("-")[0]: weight for name, weight in sorted(layouts.weights(header).items(), key=_weight)}
-    known = {name: weight for name, weight in found.items() if name in layouts.LANGUAGES and weight > 0}
-    return layouts.LANGUAGES[max(known, key=known.__getitem__)] if known else None
-
-
-def _weight(item: tuple[str, float]) -> float:
-    return item[1]
+def cookie_of(connection: HTTPConnection) -> str | None:
+    """The session cookie as it was sent; Starlette's reader takes seconds over a value of quotes and backslashes."""
+    pairs = (pair.partition("=") for pair in connection.headers.get("cookie", "").split(";"))
+    return next((value.strip() for name, _, value in pairs if name.strip() == COOKIE), None)

@@ -89,11 +89,10 @@ class Endpoint(GraphQL[Any, None]):
     async def _answered(self, request: Request) -> ASGIApp:
         accept = accepted(request)
         try:
-            if (
-                self.live is not None
-                and answers.preferred(accept, (sse.MEDIA_TYPE, *answers.OFFERED)) == sse.MEDIA_TYPE
-            ):
-                return await self._streamed(self.live, request)
+            if self.live is not None and sse.is_taken(accept):
+                stream = await self._streamed(self.live, request, accept)
+                if stream is not None:
+                    return stream
             return await self.run(request)
         except answers.RequestRefused as refused:
             return answers.refuse(refused, accept)
@@ -108,14 +107,19 @@ class Endpoint(GraphQL[Any, None]):
             body = answers.encode({"errors": [error.formatted for error in shown]})
             return answers.respond(body, answers.preferred(accept) or answers.JSON, 500)
 
-    async def _streamed(self, live: Live, request: Request) -> ASGIApp:
-        """The event stream that was asked for.
+    async def _streamed(self, live: Live, request: Request, accept: str) -> ASGIApp | None:
+        """The event stream that was asked for; None where JSON is liked as well and will do.
 
         Raises:
             answers.RequestRefused: when the request isn't of its form, or its method not for that.
         """
+        if self._wants_page(request):
+            return None
         check_method(request.method)
         stream = EventStream(live, request, await asked(request))
+        prefers_json = answers.preferred(accept, (*answers.OFFERED, sse.MEDIA_TYPE)) != sse.MEDIA_TYPE
+        if prefers_json and stream.kind is not OperationType.SUBSCRIPTION:
+            return None
         if stream.kind is OperationType.MUTATION:
             check_kind(stream.kind, request.method)
         request.state.is_stream = True
@@ -223,6 +227,13 @@ async def asked(request: Request) -> GraphQLRequestData:
     Raises:
         answers.RequestRefused: when the request isn't of its form.
     """
+    if not hasattr(request.state, "asked"):
+        request.state.asked = await _received(request)
+    found: GraphQLRequestData = request.state.asked
+    return found
+
+
+async def _received(request: Request) -> GraphQLRequestData:
     content_type = request.headers.get("content-type", "")
     if request.method == "GET":
         return requests.from_query(dict(request.query_params))

@@ -12,6 +12,8 @@ from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from graph import accept
+from graph.accept import LANGUAGES
 from models.accounts import Language
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -36,21 +38,10 @@ HEADERS = {
 environment = Environment(
     loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
 )
-LANGUAGES = {language.lower(): language for language in Language}
 TEXTS: dict[Language, dict[str, Any]] = {
     language: tomllib.loads((TEMPLATES / "pages" / f"{code}.toml").read_text(encoding="utf-8"))
     for code, language in LANGUAGES.items()
 }
-
-
-def weights(header: str) -> dict[str, float]:
-    """The items of an Accept or Accept-Language header, in lower case, each with its weight from 0 to 1 (RFC 9110)."""
-    found: dict[str, float] = {}
-    for item in header.split(","):
-        name, *parameters = (part.strip().lower() for part in item.split(";"))
-        quality = next((part[2:] for part in parameters if part.startswith("q=")), "1")
-        found[name] = float(quality) if quality.replace(".", "", 1).isdecimal() else 0.0
-    return found
 
 
 def language_of(request: Request, chosen: str | None = None) -> Language:
@@ -58,9 +49,7 @@ def language_of(request: Request, chosen: str | None = None) -> Language:
     wish = (chosen or request.query_params.get("lang", "")).lower()
     if wish in LANGUAGES:
         return LANGUAGES[wish]
-    accepted = weights(request.headers.get("accept-language", ""))
-    known = {name: weight for name, weight in accepted.items() if name.partition("-")[0] in LANGUAGES and weight > 0}
-    return LANGUAGES[max(known, key=known.__getitem__).partition("-")[0]] if known else Language.FR
+    return accept.language_of(request.headers.get("accept-language", "")) or Language.FR
 
 
 def other(language: Language) -> Language:

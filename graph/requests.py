@@ -1,28 +1,18 @@
 """What arrives at `/graphql` over HTTP: JSON decoded strictly, parameters checked by shape."""
 
 from collections.abc import Mapping
-from email.message import Message
 from typing import Any
 
 import orjson
 from strawberry.http import GraphQLRequestData
 
-from graph import answers
+from graph import answers, parameters
 
 
 def is_json(content_type: str) -> bool:
     """Is this `Content-Type` JSON in UTF-8, the only body the endpoint takes?"""
-    kind, charset = _content_type(content_type)
-    return kind == answers.JSON and charset in ("utf-8", "utf8")
-
-
-def _content_type(header: str) -> tuple[str, str]:
-    message = Message()
-    # Header characters come in as Latin-1; a line break can't, but the parser would stumble over one.
-    message["content-type"] = header.replace("\r", " ").replace("\n", " ")
-    kind = header.split(";", 1)[0].strip().lower()
-    charset = message.get_param("charset", "utf-8")
-    return kind, charset.strip().lower() if isinstance(charset, str) else ""
+    kind, given = parameters.parse(content_type)
+    return kind == answers.JSON and given.get("charset", "utf-8").strip().lower() in ("utf-8", "utf8")
 
 
 def decode(text: bytes | str, what: str) -> Any:

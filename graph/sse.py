@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 from strawberry.http import GraphQLRequestData
 from strawberry.types.execution import PreExecutionError
 
-from graph import answers
+from graph import accept, answers
 from graph.broadcasts import Stream
 from graph.deliveries import failed
 from graph.executions import Ready
@@ -33,6 +33,11 @@ HEADERS = {
 COMPLETE = "event: complete\ndata:\n\n"
 SIGN_OF_LIFE = ":\n\n"
 END = ""  # the frame after which there is nothing more
+
+
+def is_taken(accepted: str) -> bool:
+    """Does this `Accept` header name event streams, and not as one of all kinds there are?"""
+    return any(each.name in (MEDIA_TYPE, "text/*") and each.quality > 0 for each in accept.ranges(accepted))
 
 
 class EventStream:

@@ -8,15 +8,14 @@ import hashlib
 import tempfile
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
-from email.message import Message
 from typing import IO, Any, cast
 
 from python_multipart.exceptions import FormParserError
-from python_multipart.multipart import MultipartParser, parse_options_header
+from python_multipart.multipart import MultipartParser
 from starlette.requests import Request
 from strawberry.http import GraphQLRequestData
 
-from graph import answers, origins, requests
+from graph import answers, origins, parameters, requests
 from models.contents import ENDS, MOST_BYTES
 from models.documents import File
 from resolvers.documents import Upload
@@ -84,8 +83,7 @@ class Form:
     """The form of one request, fed with its bytes; its files are given back by `close`."""
 
     def __init__(self, content_type: str) -> None:
-        _, options = parse_options_header(content_type)
-        boundary = options.get(b"boundary", b"")
+        boundary = parameters.parse(content_type)[1].get("boundary", "")
         if not boundary:
             raise bad("The form has no boundary.")
         self.parts: dict[str, Part] = {}
@@ -105,7 +103,7 @@ class Form:
             "on_end": self._finish,
         }
         try:
-            self._parser = MultipartParser(boundary, callbacks)
+            self._parser = MultipartParser(boundary.encode("latin-1"), callbacks)
         except FormParserError:
             raise bad("The form's boundary is too long.") from None
 
@@ -215,17 +213,14 @@ async def _stream(request: Request) -> AsyncIterator[bytes]:
 
 
 def _disposition(headers: list[tuple[bytearray, bytearray]]) -> tuple[str, str | None]:
-    """The name of a part and of its file (RFC 7578: in UTF-8; RFC 2231's extended parameters aren't for forms)."""
-    message = Message()
-    for header, value in headers:
-        if bytes(header).lower() == b"content-disposition":
-            try:
-                message["content-disposition"] = bytes(value).decode()
-            except (UnicodeDecodeError, ValueError):
-                raise bad("A part's Content-Disposition isn't UTF-8.") from None
-    given: dict[str, str] = {key.lower(): said for key, said in message.get_params([], "content-disposition") or ()}
+    """The name of a part and of its file (RFC 7578: in UTF-8)."""
+    said = next((bytes(value) for name, value in headers if bytes(name).lower() == b"content-disposition"), b"")
+    try:
+        kind, given = parameters.parse(said.decode())
+    except UnicodeDecodeError:
+        raise bad("A part's Content-Disposition isn't UTF-8.") from None
     name = given.get("name")
-    if "form-data" not in given or name is None:
+    if kind != "form-data" or name is None:
         raise bad("A part has no name.")
     return name, given.get("filename")
 

@@ -6,9 +6,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from graph.authentication import COOKIE, language_of
+from graph.authentication import COOKIE
 from models import database
-from models.accounts import Language
 from tests import factories
 from tests.conftest import Clock
 from tests.graph.apps import SIGN_IN, ask, served, settings_of
@@ -100,24 +99,6 @@ async def test_a_header_that_names_none_of_our_languages_leaves_the_accounts(tmp
         french = await ask(client, wrong, {"accept-language": "fr"})
         assert anonymous["errors"][0]["message"] == "Connectez-vous d'abord."
         assert english["errors"][0]["message"] != french["errors"][0]["message"]
-
-
-@pytest.mark.parametrize(
-    ("header", "language"),
-    [
-        ("", None),
-        ("de", None),
-        ("*", None),
-        ("fr", Language.FR),
-        ("EN-us", Language.EN),
-        ("de, en;q=0.3, fr;q=0.2", Language.EN),
-        ("en;q=0.3, fr-CH;q=0.9", Language.FR),
-        ("en;q=0", None),
-        ("en;q=nonsense", None),
-    ],
-)
-def test_the_header_names_the_language(header: str, language: Language | None) -> None:
-    assert language_of(header) is language
 
 
 async def test_a_database_that_goes_away_is_told_as_such(tmp_path: Path, database_url: str) -> None:

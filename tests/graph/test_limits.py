@@ -17,8 +17,10 @@ REDIS = "redis://127.0.0.1:6379"
 NOWHERE = "redis://127.0.0.1:1"
 
 
-def _from(host: str | None) -> HTTPConnection:
-    return HTTPConnection({"type": "http", "headers": [], "client": (host, 1) if host is not None else None})
+def connection_from(host: str | None, **headers: str) -> HTTPConnection:
+    """A request of this host."""
+    raw = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
+    return HTTPConnection({"type": "http", "headers": raw, "client": (host, 1) if host is not None else None})
 
 
 @pytest.mark.parametrize(
@@ -33,7 +35,7 @@ def _from(host: str | None) -> HTTPConnection:
     ],
 )
 def test_a_source_is_an_address_or_a_network(host: str | None, source: str) -> None:
-    assert source_of(_from(host)) == source
+    assert source_of(connection_from(host)) == source
 
 
 async def _passes(limits: Limits, key: str) -> bool:

@@ -157,7 +157,8 @@ async def test_a_request_out_of_form_is_refused_by_its_status(url: str) -> None:
     ("accept", "kind"),
     [
         ("text/event-stream", "text/event-stream"),
-        ("application/json, text/event-stream", "text/event-stream"),
+        ("application/json, text/event-stream", "application/json"),
+        ("application/json;q=0.5, text/event-stream", "text/event-stream"),
         ("text/event-stream;q=0.5, application/json", "application/json"),
         ("application/graphql-response+json", "application/graphql-response+json"),
         ("*/*", "application/json"),
@@ -169,6 +170,17 @@ async def test_the_stream_is_for_those_who_ask_for_it(url: str, accept: str, kin
     async with httpx.AsyncClient() as http:
         response = await http.post(f"{url}/graphql", json={"query": ME}, headers={"Accept": accept})
     assert response.headers["content-type"].partition(";")[0] == kind
+
+
+async def test_who_takes_both_is_streamed_a_subscription(url: str) -> None:
+    token = await token_for(await factories.person())
+    headers = {"Accept": "application/json, text/event-stream", "Authorization": f"Bearer {token}"}
+    query = {"query": "subscription { accountStateChanged { cursor } }"}
+    async with (
+        httpx.AsyncClient() as http,
+        http.stream("POST", f"{url}/graphql", json=query, headers=headers) as response,
+    ):
+        assert response.headers["content-type"] == "text/event-stream; charset=utf-8"
 
 
 async def test_a_cookie_counts_as_it_does_for_answers(url: str) -> None:
