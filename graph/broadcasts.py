@@ -1,7 +1,8 @@
 """The broadcast of one process: changes read once, in order, and delivered to whom they concern while they may read.
 
 Whatever wakes it, it only looks sooner: it looks every second anyway. A stream joins at the place it has replayed to,
-under the lock that a delivery holds, so that nothing falls between replay and live, and nothing comes twice.
+under the lock that a delivery holds, so that nothing falls between replay and live, and nothing comes twice. One whose
+reader has no room leaves the others, replays what follows at its reader's pace, and joins again.
 """
 
 import asyncio
@@ -20,11 +21,12 @@ from models.changes import Change, Position, Stretch, Topic
 from models.endings import RightLost, ServerStopping, SessionOver, StreamEnded
 from models.errors import Conflict, DatabaseAway
 from resolvers.changes import Level, Watch, level_of
-from resolvers.scope import Office
+from resolvers.scope import Office, Scope
 
 POLL_SECONDS = 1.0
 WAITING_SECONDS = 0.05  # until the next look while an older transaction holds events back
 MOST_EVENTS = 200
+EXECUTED_AT_ONCE = 16  # whose texts wait in memory together
 
 log = structlog.get_logger(__name__)
 
@@ -37,6 +39,10 @@ class Listener(Protocol):
     @property
     def streams(self) -> Collection["Stream"]:
         """Those that are open on it."""
+
+    @property
+    def is_full(self) -> bool:
+        """Has it no room for more until the client reads?"""
 
     def deliver(self, stream: "Stream", text: str) -> None:
         """Let a response follow on the stream."""
@@ -61,6 +67,7 @@ class Stream:
     level: Level
     position: Position
     is_over: bool = False
+    is_behind: bool = False  # it catches up at its reader's pace
 
 
 class Broadcast:
@@ -72,6 +79,7 @@ class Broadcast:
         self._metrics = metrics
         self._groups: dict[Any, Group] = {}
         self._suspects: set[int] = set()
+        self._catching_up: set[asyncio.Task[None]] = set()
         self.people: dict[int, set[Listener]] = {}
         self._delivering = asyncio.Lock()
         self._woken = asyncio.Event()
@@ -99,9 +107,12 @@ class Broadcast:
 
     def part(self, stream: Stream) -> None:
         """Deliver nothing more on the stream."""
+        stream.is_over = True
+        self._withdraw(stream)
+
+    def _withdraw(self, stream: Stream) -> None:
         assert stream.listener.actor is not None
         account_id, group = stream.listener.actor.account_id, stream.group
-        stream.is_over = True
         members = group.members.get(account_id)
         if members and stream in members:
             members.remove(stream)
@@ -126,7 +137,31 @@ class Broadcast:
             until = max(self.position, await changes.head())
             await self._replay(stream, watch, until)
 
+    def _fall_behind(self, stream: Stream) -> None:
+        stream.is_behind = True
+        self._withdraw(stream)
+        task = asyncio.create_task(self._catch_up(stream))
+        self._catching_up.add(task)
+        task.add_done_callback(self._catching_up.discard)
+
+    async def _catch_up(self, stream: Stream) -> None:
+        """Replay at the reader's pace what the others were delivered meanwhile, then be live again."""
+        while not stream.is_over:
+            await stream.listener.room()
+            group, actor = stream.group, stream.listener.actor
+            scope = Scope(office=self._office, actor=actor, language=group.language)
+            try:
+                await self.join(stream, Watch(scope, group.topic, group.structure_id, stream.position, stream.level))
+            except (DatabaseAway, Conflict) as away:
+                log.warning("live_delayed", reason=type(away).__name__)
+            except Exception:
+                log.exception("live_failed")
+            else:
+                return
+            await asyncio.sleep(POLL_SECONDS)
+
     def _add(self, stream: Stream) -> None:
+        stream.is_behind = False
         assert stream.listener.actor is not None
         group = stream.group = self._groups.setdefault(stream.group.key, stream.group)
         group.members.setdefault(stream.listener.actor.account_id, set()).add(stream)
@@ -194,6 +229,10 @@ class Broadcast:
                     self.position = max(self.position, await changes.head())
             return False
         touched: set[int] = set()
+        suspects, self._suspects = self._suspects, set()
+        if suspects and await changes.is_waiting():
+            self._suspects |= suspects  # what took their right may be among what can't be delivered yet
+            suspects = set()
         while True:
             stretch = await changes.after(self.position, zone=self._office.time_zone, most=MOST_EVENTS)
             if stretch.end != self.position:
@@ -203,7 +242,6 @@ class Broadcast:
                 touched |= stretch.touched
             if stretch.is_last:
                 break
-        suspects, self._suspects = self._suspects, set()
         await self._end(touched | suspects)
         return await changes.is_waiting()
 
@@ -220,15 +258,22 @@ class Broadcast:
             for group in list(self._groups.values())
             if group.topic is change.topic and (streams := group.streams(change, people[change.position]))
         ]
-        texts = await asyncio.gather(
-            *(self._deliveries.texts(group, change, _readers(streams)) for change, group, streams in plan)
-        )
-        for (change, _, streams), text in zip(plan, texts, strict=True):
-            self._hand_out(change, streams, text)
+        for start in range(0, len(plan), EXECUTED_AT_ONCE):
+            part = plan[start : start + EXECUTED_AT_ONCE]
+            texts = await asyncio.gather(
+                *(self._deliveries.texts(group, change, _readers(streams)) for change, group, streams in part)
+            )
+            for (change, _, streams), text in zip(part, texts, strict=True):
+                self._hand_out(change, streams, text)
+                await asyncio.sleep(0)  # the writers run: what they can't write is the client's doing
 
     def _hand_out(self, change: Change, streams: Sequence[Stream], texts: dict[Actor, str]) -> None:
         for stream in streams:
-            if not stream.is_over and stream.listener.actor is not None:
+            if stream.is_over or stream.is_behind or stream.listener.actor is None:
+                continue
+            if stream.listener.is_full:
+                self._fall_behind(stream)
+            else:
                 stream.position = change.position
                 stream.listener.deliver(stream, texts[stream.listener.actor])
                 self._metrics.live_deliveries.inc()
@@ -309,6 +354,8 @@ class Broadcast:
     def stop(self) -> None:
         """Tell all readers to connect again, elsewhere or later."""
         self.is_stopping = True
+        for task in self._catching_up:
+            task.cancel()
         for listeners in list(self.people.values()):
             for listener in list(listeners):
                 self.leave(listener)

@@ -8,14 +8,16 @@ import typer
 import uvicorn
 from starlette.applications import Starlette
 
-from graph import app, bodies, demo, keys, logs, settings, workers
+from graph import app, bodies, demo, keys, logs, protocols, settings, workers
 from graph.settings import LOOPBACK, Settings, SettingsRefused
 from models import database
 from schema import sdl
 
 OPTIONS = "RATTACHE_SERVE"  # how the options reach the processes of `--workers`: a host, and the words that follow
 GRACE_SECONDS = 15
-WEBSOCKETS: dict[str, Any] = {
+PROTOCOLS: dict[str, Any] = {
+    "http": protocols.HttpProtocol,
+    "ws": protocols.WebSocketProtocol,
     "ws_max_size": bodies.MEBIBYTE,
     "ws_per_message_deflate": False,  # most messages are short, and each connection would keep a dictionary
     "ws_ping_interval": None,  # pings of our own go to all readers, in the protocol that they speak
@@ -62,7 +64,7 @@ def serve(
         log_config=None,
         server_header=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
-        **WEBSOCKETS,
+        **PROTOCOLS,
     )
 
 

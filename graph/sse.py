@@ -18,6 +18,7 @@ from graph import accept, answers
 from graph.broadcasts import Stream
 from graph.deliveries import failed
 from graph.executions import Ready
+from graph.protocols import Line
 from graph.readers import Reader
 from graph.streaming import Live
 from models.actors import Actor
@@ -43,13 +44,14 @@ def is_taken(accepted: str) -> bool:
 class EventStream:
     """The response to one request: an answer, or a stream for as long as it lasts."""
 
-    __slots__ = ("_is_over", "_live", "_main", "_reader", "_ready", "_request", "_send", "_stream", "actor")
+    __slots__ = ("_is_over", "_line", "_live", "_main", "_reader", "_ready", "_request", "_send", "_stream", "actor")
 
     def __init__(self, live: Live, request: Request, data: GraphQLRequestData) -> None:
         self._live = live
         self._request = request
         self._ready: Ready = live.executions.ready(data)
-        self._reader: Reader[str] = Reader(self._write, self._overflow, self._gone)
+        self._line = Line(request.scope)
+        self._reader: Reader[str | tuple[str]] = Reader(self._write, self._stalled, self._gone, self._line.unread)
         self._stream: Stream | None = None
         self._send: Any = None
         self._main: asyncio.Task[Any] | None = None
@@ -66,6 +68,11 @@ class EventStream:
     def streams(self) -> Collection[Stream]:
         """The one there is, once it is open."""
         return [self._stream] if self._stream is not None else []
+
+    @property
+    def is_full(self) -> bool:
+        """Has it no room for more until the client reads?"""
+        return self._reader.is_full
 
     def deliver(self, stream: Stream, text: str) -> None:
         """Let a response follow."""
@@ -145,18 +152,23 @@ class EventStream:
         self._reader.end(_event(answers.encode(response).decode()), COMPLETE, END)
 
     def _next(self, text: str) -> None:
-        self._reader.put(_event(text), len(text))
+        self._reader.put((text,), len(text))
 
-    async def _write(self, frame: str) -> None:
+    async def _write(self, frame: str | tuple[str]) -> None:
         more = frame is not END
-        await self._send({"type": "http.response.body", "body": frame.encode(), "more_body": more})
+        text = frame if isinstance(frame, str) else _event(frame[0])  # till now shared by all who are delivered it
+        await self._send({"type": "http.response.body", "body": text.encode(), "more_body": more})
         if not more:
-            self._gone()
+            self._finished()
 
-    def _overflow(self) -> None:
+    def _stalled(self) -> None:
         self.hang_up(ReaderTooSlow())
 
     def _gone(self) -> None:
+        self._line.cut()
+        self._finished()
+
+    def _finished(self) -> None:
         self._is_over = True
         if self._main is not None:
             self._main.cancel()

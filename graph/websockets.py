@@ -18,6 +18,7 @@ from strawberry.types.execution import PreExecutionError
 from graph import answers, requests
 from graph.broadcasts import Stream
 from graph.deliveries import failed
+from graph.protocols import Line
 from graph.readers import Reader
 from graph.streaming import Live
 from models.actors import Actor
@@ -26,7 +27,8 @@ from models.errors import DatabaseAway
 
 PROTOCOL: Final = "graphql-transport-ws"
 INIT_SECONDS: Final = 5.0
-MOST_OPERATIONS: Final = 100
+MOST_STREAMS: Final = 100
+WORKED_ON_AT_ONCE: Final = 8  # operations of one socket; the next is heard once one of them is answered
 ENDINGS: Final = {ReaderTooSlow: (4413, "Too slow"), SessionOver: (4403, "Forbidden"), RightLost: (4403, "Forbidden"),
                   ServerStopping: (1012, "Service restart")}  # fmt: skip
 
@@ -44,8 +46,8 @@ class Socket:
     """One connection: its reader once it is known, and its operations by the ids that the client gave them."""
 
     __slots__ = (
-        "_acknowledged", "_asked", "_initialised", "_live", "_main", "_operations", "_reader", "_receive", "_scope",
-        "_send", "_silent", "_timer", "actor", "is_over",
+        "_acknowledged", "_free", "_initialised", "_is_busy", "_line", "_live", "_main", "_opening", "_operations",
+        "_reader", "_receive", "_scope", "_send", "_silent", "_timer", "actor", "is_over",
     )  # fmt: skip
 
     def __init__(self, live: Live, scope: Scope, receive: Receive, send: Send) -> None:
@@ -53,12 +55,14 @@ class Socket:
         self._scope = scope
         self._receive = receive
         self._send = send
-        self._reader: Reader[Any] = Reader(self._write, self._overflow, self._gone)
+        self._line = Line(scope)
+        self._reader: Reader[Any] = Reader(self._write, self._stalled, self._gone, self._line.unread)
+        self._free: asyncio.Event | None = None
         self._operations: dict[str, Stream | asyncio.Task[None]] = {}
         self._main: asyncio.Task[Any] | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._initialised = self._acknowledged = self.is_over = False
-        self._silent = 0
+        self._initialised = self._acknowledged = self._is_busy = self.is_over = False
+        self._silent = self._opening = 0
         self.actor: Actor | None = None
 
     # -------------------------------------------------------------- what the broadcast needs
@@ -66,6 +70,11 @@ class Socket:
     def streams(self) -> Collection[Stream]:
         """The subscriptions that are open."""
         return [stream for stream in self._operations.values() if isinstance(stream, Stream)]
+
+    @property
+    def is_full(self) -> bool:
+        """Has it no room for more until the client reads?"""
+        return self._reader.is_full
 
     def deliver(self, stream: Stream, text: str) -> None:
         """Let a response follow on the stream."""
@@ -82,7 +91,7 @@ class Socket:
         self._error(stream.id, [self._live.error(ending, stream.group.language)])
 
     def hang_up(self, ending: StreamEnded) -> None:
-        """Close the socket by the code of the ending; of what a slow reader left unread, nothing more is sent."""
+        """Close the socket by the code of the ending; of what a stalled reader left unread, nothing more is sent."""
         self._live.metrics.live_endings.labels(ending.code).inc()
         code, reason = ENDINGS[type(ending)]
         self._close(code, reason, drop=isinstance(ending, ReaderTooSlow | SessionOver))
@@ -114,11 +123,13 @@ class Socket:
                 return
             if self._reader.is_ending:
                 continue
-            self._silent = 0
+            self._silent, self._is_busy = 0, True
             try:
                 await self._hear(message.get("text"))
             except Closed as closed:
                 self._close(closed.code, closed.reason)
+            await self._reader.room()  # whoever doesn't read the answers isn't heard
+            self._is_busy = False
 
     def _leave(self) -> None:
         self.is_over = True
@@ -135,31 +146,37 @@ class Socket:
     def _close(self, code: int, reason: str, *, drop: bool = False) -> None:
         self._live.broadcast.leave(self)
         self._reader.end((code, reason), drop=drop)
+        self._release()
 
     def _late(self) -> None:
         self._close(4408, "Connection initialisation timeout")
 
-    def _overflow(self) -> None:
+    def _stalled(self) -> None:
         self.hang_up(ReaderTooSlow())
 
     def _gone(self) -> None:
         self.is_over = True
         self._reader.abandon()
+        self._line.cut()
         if self._main is not None:
             self._main.cancel()
 
-    async def _write(self, frame: str | tuple[int, str]) -> None:
-        if isinstance(frame, str):
-            await self._send({"type": "websocket.send", "text": frame})
-        else:
-            await self._send({"type": "websocket.close", "code": frame[0], "reason": frame[1]})
+    async def _write(self, frame: str | tuple[str, str] | tuple[int, str]) -> None:
+        match frame:
+            case (int(code), reason):
+                await self._send({"type": "websocket.close", "code": code, "reason": reason})
+            case (id, text):  # put together only now: what waits is shared by all who are delivered the same
+                whole = f'{{"id":{_quoted(id)},"type":"next","payload":{text}}}'
+                await self._send({"type": "websocket.send", "text": whole})
+            case _:
+                await self._send({"type": "websocket.send", "text": frame})
 
     def ping(self) -> None:
         """Ask for a sign of life; a client that gave none since the last two is given up."""
         if self._silent >= 2:
             self._close(4410, "No answer to pings", drop=True)
         elif self._acknowledged:
-            self._silent += 1
+            self._silent += not self._is_busy  # an answer can't be heard meanwhile
             self._put('{"type":"ping"}')
 
     # -------------------------------------------------------------- messages
@@ -176,7 +193,7 @@ class Socket:
             case "connection_init":
                 await self._initialise(_object(message))
             case "subscribe":
-                self._subscribe(message)
+                await self._subscribe(message)
             case "complete":
                 self._complete(_id(message))
             case "ping":
@@ -207,7 +224,7 @@ class Socket:
         self._acknowledged = True
         self._put('{"type":"connection_ack"}')
 
-    def _subscribe(self, message: dict[str, Any]) -> None:
+    async def _subscribe(self, message: dict[str, Any]) -> None:
         id = _id(message)
         if not isinstance(message.get("payload"), dict):
             raise Closed(4400, "`payload` must be an object")
@@ -219,12 +236,18 @@ class Socket:
             raise Closed(4401, "Unauthorized")
         if id in self._operations:
             raise Closed(4409, f"Subscriber for {id[:80]} already exists")
-        if len(self._operations) >= MOST_OPERATIONS:
-            extensions = {"code": "TOO_MANY"}
-            message_ = f"A socket has at most {MOST_OPERATIONS} operations at once."
-            self._error(id, [{"message": message_, "extensions": extensions}])
-            return
         self._operations[id] = asyncio.create_task(self._operate(id, data))
+        while self._worked_on() >= WORKED_ON_AT_ONCE and not self._reader.is_ending:
+            self._free = self._free or asyncio.Event()
+            self._free.clear()
+            await self._free.wait()
+
+    def _worked_on(self) -> int:
+        return sum(isinstance(operation, asyncio.Task) for operation in self._operations.values())
+
+    def _release(self) -> None:
+        if self._free is not None:
+            self._free.set()
 
     def _complete(self, id: str) -> None:
         operation = self._operations.pop(id, None)
@@ -246,6 +269,7 @@ class Socket:
         finally:
             if self._operations.get(id) is me:
                 del self._operations[id]
+            self._release()
 
     async def _answer(self, id: str, data: Any) -> None:
         live, connection = self._live, HTTPConnection(self._scope)
@@ -255,12 +279,21 @@ class Socket:
             return
         ready = live.executions.ready(data)
         if ready.prepared.kind is OperationType.SUBSCRIPTION:
-            stream = await live.open(self, id, ready, connection)
+            if len(self.streams) + self._opening >= MOST_STREAMS:
+                message = f"A socket has at most {MOST_STREAMS} streams at once."
+                self._last(id, [{"message": message, "extensions": {"code": "TOO_MANY"}}])
+                return
+            self._opening += 1
+            try:
+                stream = await live.open(self, id, ready, connection)
+            finally:
+                self._opening -= 1
             if isinstance(stream, PreExecutionError):
                 self._last(id, failed(stream.errors or []))
             elif id in self._operations:  # unless it was completed or the socket closed meanwhile
                 opened, watch = stream
                 self._operations[id] = opened
+                self._release()
                 await live.broadcast.join(opened, watch)
             return
         result = await live.answer(ready, connection)
@@ -288,7 +321,7 @@ class Socket:
         self._put(answers.encode({"id": id, "type": "error", "payload": errors}).decode())
 
     def _next(self, id: str, text: str) -> None:
-        self._put(f'{{"id":{_quoted(id)},"type":"next","payload":{text}}}')
+        self._reader.put((id, text), len(text))
 
     def _put(self, text: str) -> None:
         self._reader.put(text, len(text))

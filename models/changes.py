@@ -2,6 +2,10 @@
 
 On PostgreSQL an event is read only once every transaction that began before its own has ended, in the order of
 (transaction, id): one that commits late comes late, never behind a cursor. SQLite's writers are serial: the id does.
+
+Transaction ids are of one cluster. What came from another one by dump and restore, where no transaction can add to it
+any more, keeps its order and its cursors; where its ids are ahead of the new cluster's, what is written there is of the
+next epoch, and follows all of it. Which epoch that is, the database itself decides at each event.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -28,8 +32,9 @@ class Topic(StrEnum):
 
 @dataclass(frozen=True, order=True, slots=True)
 class Position:
-    """A place in the order of commits; the transaction is 0 on SQLite, all is 0 before the first event."""
+    """A place in the order of commits; epoch and transaction are 0 on SQLite, all is 0 before the first event."""
 
+    epoch: int = 0
     transaction: int = 0
     id: int = 0
 
@@ -72,33 +77,44 @@ class Standing:
 
 
 # ------------------------------------------------------------------ the order of commits, on each engine
-_SETTLED = "ev.transaction_id < pg_snapshot_xmin(pg_current_snapshot())"
-_PLACE = "(ev.transaction_id, ev.id) {sign} (CAST(:{name}_transaction AS text)::xid8, CAST(:{name}_id AS bigint))"
+# A row that is visible was written below the snapshot's xmax: one at or beyond it came from another cluster.
+_UNSETTLED = (
+    "ev.epoch = (SELECT max(epoch) FROM events)"
+    " AND ev.transaction_id >= pg_snapshot_xmin(pg_current_snapshot())"
+    " AND ev.transaction_id < pg_snapshot_xmax(pg_current_snapshot())"
+)
+_PLACE = (
+    "(ev.epoch, ev.transaction_id, ev.id) {sign}"
+    " (CAST(:{name}_epoch AS integer), CAST(:{name}_transaction AS text)::xid8, CAST(:{name}_id AS bigint))"
+)
 
 
-def _transaction() -> str:
-    return "0" if database.is_sqlite() else "CAST(ev.transaction_id AS text)::bigint"
+def _place() -> str:
+    """The columns `epoch` and `transaction` of an event's place."""
+    if database.is_sqlite():
+        return "0 AS epoch, 0 AS transaction_"
+    return "ev.epoch AS epoch, CAST(ev.transaction_id AS text)::bigint AS transaction_"
 
 
 def _settled() -> str:
-    return "1 = 1" if database.is_sqlite() else _SETTLED
+    return "1 = 1" if database.is_sqlite() else f"NOT ({_UNSETTLED})"
 
 
 def _order(descending: bool = False) -> str:
-    word = " DESC" if descending else ""
-    return f"ev.id{word}" if database.is_sqlite() else f"ev.transaction_id{word}, ev.id{word}"
+    columns = ("ev.id",) if database.is_sqlite() else ("ev.epoch", "ev.transaction_id", "ev.id")
+    return ", ".join(f"{column} DESC" if descending else column for column in columns)
 
 
-def _beyond(name: str = "after") -> str:
-    return f"ev.id > :{name}_id" if database.is_sqlite() else _PLACE.format(sign=">", name=name)
-
-
-def _up_to(name: str = "until") -> str:
-    return f"ev.id <= :{name}_id" if database.is_sqlite() else _PLACE.format(sign="<=", name=name)
+def _compared(sign: str, name: str) -> str:
+    return f"ev.id {sign} :{name}_id" if database.is_sqlite() else _PLACE.format(sign=sign, name=name)
 
 
 def _bound(name: str, position: Position) -> dict[str, object]:
-    return {f"{name}_transaction": str(position.transaction), f"{name}_id": position.id}
+    return {
+        f"{name}_epoch": position.epoch,
+        f"{name}_transaction": str(position.transaction),
+        f"{name}_id": position.id,
+    }
 
 
 # ------------------------------------------------------------------ reading
@@ -113,9 +129,20 @@ _SELECTED = ", ".join(f"{EVENTS.columns[name].sql} AS {name}" for name in _COLUM
 async def head() -> Position:
     """The place of the last event that every reader may have seen."""
     rows = await database.fetch(
-        f"SELECT {_transaction()}, ev.id FROM events ev WHERE {_settled()} ORDER BY {_order(True)} LIMIT 1", {}
+        f"SELECT {_place()}, ev.id FROM events ev WHERE {_settled()} ORDER BY {_order(descending=True)} LIMIT 1", {}
     )
-    return Position(rows[0][0], rows[0][1]) if rows else Position()
+    return Position(*rows[0]) if rows else Position()
+
+
+@database.guarded
+async def is_known(position: Position) -> bool:
+    """Does an event stand at that place here, or is it the place before the first one?"""
+    if position == Position():
+        return True
+    rows = await database.fetch(
+        f"SELECT 1 FROM events ev WHERE ev.id = :at_id AND {_compared('=', 'at')}", _bound("at", position)
+    )
+    return bool(rows)
 
 
 @database.guarded
@@ -123,16 +150,16 @@ async def is_waiting() -> bool:
     """Are there events that can't be read yet, since an older transaction may still add some before them?"""
     if database.is_sqlite():
         return False
-    rows = await database.fetch(f"SELECT EXISTS(SELECT 1 FROM events ev WHERE NOT {_SETTLED})", {})
+    rows = await database.fetch(f"SELECT EXISTS(SELECT 1 FROM events ev WHERE {_UNSETTLED})", {})
     return bool(rows[0][0])
 
 
 @database.guarded
 async def first_after(position: Position) -> datetime | None:
     """When the first event after the position occurred; None when there is none."""
+    where = f"{_compared('>', 'after')} AND {_settled()}"
     rows = await database.fetch(
-        f"SELECT ev.occurred_at FROM events ev WHERE {_beyond()} AND {_settled()} ORDER BY {_order()} LIMIT 1",
-        _bound("after", position),
+        f"SELECT ev.occurred_at FROM events ev WHERE {where} ORDER BY {_order()} LIMIT 1", _bound("after", position)
     )
     decode = EVENTS.columns["occurred_at"].decode
     return decode(rows[0][0]) if rows and decode else None
@@ -141,7 +168,7 @@ async def first_after(position: Position) -> datetime | None:
 @database.guarded
 async def after(position: Position, *, zone: ZoneInfo, most: int) -> Stretch:
     """What comes after the position, of at most so many events of whatever kind."""
-    return await _stretch([_beyond(), _settled()], _bound("after", position), position, zone, most)
+    return await _stretch([_compared(">", "after"), _settled()], _bound("after", position), position, zone, most)
 
 
 @database.guarded
@@ -156,7 +183,7 @@ async def missed(
     most: int,
 ) -> Stretch:
     """What concerns the viewer, by their rights now, between two positions; `viewing` as conditions on rows take it."""
-    where = [_beyond(), _up_to(), _settled(), _TOPICS[topic], _CONCERNS[topic]]
+    where = [_compared(">", "after"), _compared("<=", "until"), _settled(), _TOPICS[topic], _CONCERNS[topic]]
     if structure_id is not None:
         where.append("ev.structure_id = :structure")
         where[-2] += " OR :viewer_is_support" if topic in MANAGED else ""
@@ -170,13 +197,12 @@ async def _stretch(
 ) -> Stretch:
     conditions = " AND ".join(f"({condition})" for condition in where)
     rows = await database.fetch(
-        f"SELECT {_SELECTED}, {_transaction()} AS place FROM events ev WHERE {conditions}"
-        f" ORDER BY {_order()} LIMIT :limit_",
+        f"SELECT {_SELECTED}, {_place()} FROM events ev WHERE {conditions} ORDER BY {_order()} LIMIT :limit_",
         {**bound, "limit_": most},
     )
     found = [change for row in rows if (change := _change(row, zone)) is not None]
     touched = frozenset(row["subject_id"] for row in rows if row["subject_id"] is not None)
-    end = Position(rows[-1]["place"], rows[-1]["id"]) if rows else since
+    end = _position(rows[-1]) if rows else since
     return Stretch(found, touched, end, len(rows) < most)
 
 
@@ -184,7 +210,8 @@ def _change(row: Any, zone: ZoneInfo) -> Change | None:
     """The change that the event is to some stream; None when it is none, such as a request brought before support."""
     values = {name: _decoded(name, row[name]) for name in _COLUMNS}
     before, after = values.pop("before"), values.pop("after")
-    type, position = values.pop("type"), Position(row["place"], values.pop("id"))
+    type, position = values.pop("type"), _position(row)
+    del values["id"]
     if values["subscription_id"] is not None:
         topic, old, new = Topic.SUBSCRIPTION, before.get("status"), after.get("status")
     elif values["attachment_id"] is not None:
@@ -198,6 +225,10 @@ def _change(row: Any, zone: ZoneInfo) -> Change | None:
     if new is None or (old == new and (role is None or role == before.get("role"))):
         return None
     return Change(position, topic, previous_status=old, status=new, role=role, **values)
+
+
+def _position(row: Any) -> Position:
+    return Position(row["epoch"], row["transaction_"], row["id"])
 
 
 def _decoded(name: str, value: Any) -> Any:

@@ -28,7 +28,7 @@ class SessionOver(StreamEnded):
 
 
 class ReaderTooSlow(StreamEnded):
-    """The reader left too much unread: come back with the last cursor."""
+    """The reader left what waited for it unread for too long: come back with the last cursor."""
 
     code = "SLOW_READER"
 

@@ -91,9 +91,9 @@ async def follow(scope: Scope, topic: Topic, structure_id: int | None, after: Po
 
 
 async def _resumed(scope: Scope, after: Position) -> Position:
+    if not await changes.is_known(after):
+        raise RefetchNeeded  # a cursor of another log, or of what a restore took back
     first = await changes.first_after(after)
-    if first is None and after > await changes.head():
-        raise RefetchNeeded  # a cursor of another log: this one has never been there
     if first is not None and first < scope.now() - scope.office.replay:
         raise RefetchNeeded
     return after

@@ -147,8 +147,10 @@ async def _followed(info: Info, topic: Topic, structure_id: str | None, after: s
 
 
 def text_of(position: Position) -> str:
-    """The cursor of a place in the order of changes."""
-    return cursor_of([MARK, position.transaction, position.id])
+    """The cursor of a place in the order of changes; the first epoch goes unsaid, as in cursors made before there
+    were others."""
+    epoch = [position.epoch] if position.epoch else []
+    return cursor_of([MARK, *epoch, position.transaction, position.id])
 
 
 def _place(cursor: str | None) -> Position | None:
@@ -156,6 +158,12 @@ def _place(cursor: str | None) -> Position | None:
     if parts is None:
         return None
     match parts:
-        case (mark, int(transaction), int(id)) if mark == MARK and transaction >= 0 and id >= 0:
-            return Position(transaction, id)
+        case (mark, int(transaction), int(id)) if mark == MARK:
+            place = Position(0, transaction, id)
+        case (mark, int(epoch), int(transaction), int(id)) if mark == MARK:
+            place = Position(epoch, transaction, id)
+        case _:
+            raise Invalid("after", rule="cursor")
+    if 0 <= place.epoch < 2**31 and 0 <= place.transaction < 2**63 and 0 <= place.id < 2**63:
+        return place
     raise Invalid("after", rule="cursor")

@@ -19,7 +19,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 from graph.app import create_app
-from graph.serving import WEBSOCKETS
+from graph.serving import PROTOCOLS
 from graph.settings import Settings
 from models import sessions
 from models.accounts import Account
@@ -51,7 +51,7 @@ async def listening(app: Starlette) -> AsyncIterator[str]:
     """The address at which this application is served."""
     with socket.socket(proto=socket.IPPROTO_TCP) as place:  # asyncio sends at once on what says that it is TCP
         place.bind(("127.0.0.1", 0))
-        config = uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=5, **WEBSOCKETS)
+        config = uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=5, **PROTOCOLS)
         server = HandledSignals(config)
         serving = asyncio.create_task(server.serve([place]))
         while not server.started:
@@ -76,6 +76,22 @@ async def ask(url: str, query: str, token: str | None = None, **variables: Any) 
     body = response.json()
     assert "errors" not in body, body
     return body["data"]
+
+
+async def ended(url: str, code: str) -> None:
+    """Return once the server has ended somebody's stream with this code."""
+    await _measured(url, f'rattache_live_endings_total{{code="{code}"}} 1.0')
+
+
+async def open_streams(url: str, number: int) -> None:
+    """Return once so many streams are live."""
+    await _measured(url, f"rattache_live_streams {number}.0")
+
+
+async def _measured(url: str, line: str) -> None:
+    async with asyncio.timeout(60), httpx.AsyncClient(timeout=60) as http:
+        while line not in (await http.get(f"{url}/metrics")).text.splitlines():
+            await asyncio.sleep(0.05)
 
 
 @dataclass

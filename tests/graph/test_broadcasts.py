@@ -12,6 +12,7 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from graph import readers
 from graph.broadcasts import Broadcast
 from graph.costs import Limits
 from graph.deliveries import Deliveries
@@ -29,7 +30,7 @@ from schema.wording import explain
 from tests import factories
 from tests.graph import live
 from tests.graph.apps import settings_of
-from tests.graph.live import STATUS, Reader, ask, codes, token_for
+from tests.graph.live import STATUS, Reader, ask, codes, ended, open_streams, token_for
 
 SPACES = """subscription ($structure: ID, $after: String) {
   spaceSubscriptionStatusChanged(structureId: $structure, after: $after) {
@@ -104,7 +105,7 @@ async def test_a_change_reaches_the_person_and_the_managers_and_no_stranger(url:
         for reader in (manager, user, stranger, support):
             await reader.subscribe(STATUS)
         await support.subscribe(STATUS, "one structure", structure=home.id)
-        await asyncio.sleep(0.3)
+        await open_streams(url, 5)
         await home.flip(url)
         for reader in (manager, user, support):
             found = await reader.delivery()
@@ -258,8 +259,7 @@ async def test_the_same_operation_of_many_is_executed_once(url: str) -> None:
     cursor = (await ask(url, CURSOR, home.token))["liveCursor"]
     for place, reader in enumerate(opened):
         await reader.subscribe(STATUS, **({"after": cursor} if place % 2 else {}))  # where it began doesn't matter
-    await asyncio.sleep(0.4)
-    assert await metric(url, "rattache_live_streams") == 8
+    await open_streams(url, 8)
     before = await metric(url, "rattache_live_executions")
     await home.flip(url, 3)
     found = [[await reader.delivery() for _ in range(3)] for reader in opened]
@@ -281,7 +281,7 @@ async def test_what_depends_on_the_reader_is_executed_for_each(url: str) -> None
     ):
         for reader in (principal, secondary, user):
             await reader.subscribe(acts)
-        await asyncio.sleep(0.3)
+        await open_streams(url, 3)
         await home.flip(url)
         found = [(await reader.delivery())["attachment"] for reader in (principal, secondary, user)]
     roles = [one["structure"]["viewerAttachment"]["role"] for one in found]
@@ -310,7 +310,11 @@ async def test_each_reader_is_answered_in_their_own_language(url: str) -> None:
     assert labels[0] != labels[1]
 
 
-async def test_a_slow_reader_is_cut_off_and_takes_up_again_by_its_cursor(url: str) -> None:
+async def test_a_reader_that_stops_reading_is_cut_off_and_takes_up_again_by_its_cursor(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(readers, "STALL_SECONDS", 0.5)
+    monkeypatch.setattr(readers, "LINGER_SECONDS", 60)
     home = await house()
     wide = " ".join(f"c{number}: cursor" for number in range(99))
     long = f"subscription ($after: String) {{ attachmentStatusChanged(after: $after) {{ cursor {wide} }} }}"
@@ -318,7 +322,7 @@ async def test_a_slow_reader_is_cut_off_and_takes_up_again_by_its_cursor(url: st
     async with Reader.at(url, home.token, max_queue=1) as slow, Reader.at(url, quick_token) as quick:
         await slow.subscribe(long)
         await quick.subscribe(STATUS)
-        await asyncio.sleep(0.3)
+        await open_streams(url, 2)
         slow.connection.transport.pause_reading()  # type: ignore[attr-defined]
         facts = [
             AttachmentDeactivated(
@@ -330,7 +334,8 @@ async def test_a_slow_reader_is_cut_off_and_takes_up_again_by_its_cursor(url: st
         rounds = 20
         for _ in range(rounds):
             await events.append(*facts, actor_id=None, at=datetime.now(UTC))
-        quickly = [(await quick.delivery(30))["cursor"] for _ in range(100 * rounds)]
+        quickly = [(await quick.delivery(60))["cursor"] for _ in range(100 * rounds)]
+        await ended(url, "SLOW_READER")
         slow.connection.transport.resume_reading()  # type: ignore[attr-defined]
         seen: list[str] = []
         assert await slow.close_code(keep=seen) == 4413

@@ -128,8 +128,8 @@ async def _order(address: str, structure: Structure) -> list[str]:
     """The cursors of all changes of the structure's attachments, in the order of commits."""
     server = await asyncpg.connect(address)
     rows = await server.fetch(
-        "SELECT transaction_id::text::bigint, id FROM events WHERE structure_id = $1 AND attachment_id IS NOT NULL"
-        " AND subscription_id IS NULL ORDER BY transaction_id, id", structure.id
+        "SELECT epoch, transaction_id::text::bigint, id FROM events WHERE structure_id = $1 AND attachment_id IS NOT NULL"
+        " AND subscription_id IS NULL ORDER BY epoch, transaction_id, id", structure.id
     )  # fmt: skip
     await server.close()
     return [text_of(Position(*row)) for row in rows]

@@ -1,4 +1,4 @@
-"""The buffer of one connection: in order, bounded, and done with once its client is gone."""
+"""The buffer of one connection: in order, with room or not, given up when nothing of it is read, or its client gone."""
 
 import asyncio
 
@@ -14,9 +14,9 @@ class Client:
     def __init__(self) -> None:
         self.read: list[str] = []
         self.lets = asyncio.Event()
-        self.overflowed = self.gone = 0
+        self.stalled = self.gone = self.unread = 0
         self.breaks = False
-        self.reader: Reader[str] = Reader(self._send, self._overflow, self._gone)
+        self.reader: Reader[str] = Reader(self._send, self._stalled, self._gone, lambda: self.unread)
 
     async def _send(self, frame: str) -> None:
         await self.lets.wait()
@@ -24,8 +24,8 @@ class Client:
             raise ConnectionError
         self.read.append(frame)
 
-    def _overflow(self) -> None:
-        self.overflowed += 1
+    def _stalled(self) -> None:
+        self.stalled += 1
         self.reader.end("too slow", drop=True)
 
     def _gone(self) -> None:
@@ -47,25 +47,67 @@ async def test_frames_arrive_whole_and_in_order_and_none_after_the_last() -> Non
     client.reader.abandon()
 
 
-@pytest.mark.parametrize(("frames", "size"), [(readers.MOST_FRAMES + 2, 1), (9, readers.MOST_CHARACTERS // 8)])
-async def test_one_who_leaves_too_much_unread_is_told_once_and_gets_only_that(frames: int, size: int) -> None:
+@pytest.fixture
+def short_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fifth of a second for a client to take something."""
+    monkeypatch.setattr(readers, "STALL_SECONDS", 0.2)
+
+
+@pytest.mark.usefixtures("short_patience")
+async def test_a_burst_before_the_writer_could_run_is_nobodys_fault() -> None:
     client = Client()
-    for number in range(frames + 5):
-        client.reader.put(str(number), size)
-        await asyncio.sleep(0)
-    assert client.overflowed == 1
+    client.lets.set()
+    for number in range(10_000):
+        client.reader.put(str(number), 1_000)
+    await asyncio.sleep(0.5)
+    assert (client.stalled, len(client.read)) == (0, 10_000)
+
+
+@pytest.mark.usefixtures("short_patience")
+async def test_one_who_leaves_what_waits_unread_is_told_once_and_gets_only_that() -> None:
+    client = Client()
+    for number in range(3):
+        client.reader.put(str(number), 1)
+    await asyncio.sleep(0.7)
+    assert client.stalled == 1
     client.lets.set()
     await asyncio.sleep(0.01)
     assert client.read == ["0", "too slow"]  # the first was on its way already
     client.reader.abandon()
 
 
-async def test_one_large_frame_alone_is_no_overflow() -> None:
+@pytest.mark.usefixtures("short_patience")
+async def test_one_who_takes_a_large_frame_little_by_little_is_reading() -> None:
     client = Client()
+    client.unread = 1_000
+    client.reader.put("large", 2 * readers.MOST_CHARACTERS)
+    for _ in range(16):
+        await asyncio.sleep(0.05)
+        client.unread -= 1
+    assert client.stalled == 0
+    await asyncio.sleep(0.7)
+    assert client.stalled == 1
+    client.reader.abandon()
+
+
+@pytest.mark.parametrize(("frames", "size"), [(readers.MOST_FRAMES + 1, 1), (9, readers.MOST_CHARACTERS // 8 + 1)])
+async def test_one_to_whom_much_is_on_its_way_is_full_until_it_is_read(frames: int, size: int) -> None:
+    client = Client()
+    for number in range(frames):
+        client.reader.put(str(number), size)
+        await asyncio.sleep(0)
+    assert client.reader.is_full
     client.lets.set()
+    await asyncio.wait_for(client.reader.room(), 60)
+    assert not client.reader.is_full
+
+
+async def test_one_large_frame_alone_leaves_room() -> None:
+    client = Client()
     client.reader.put("large", 2 * readers.MOST_CHARACTERS)
     await asyncio.sleep(0.01)
-    assert (client.read, client.overflowed) == (["large"], 0)
+    assert not client.reader.is_full
+    client.reader.abandon()
 
 
 async def test_a_replay_waits_for_room() -> None:

@@ -12,13 +12,13 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
 
-from graph import streaming, websockets
+from graph import readers, streaming, websockets
 from models import accounts
 from models.accounts import Account
 from tests import factories
 from tests.graph import live
 from tests.graph.apps import settings_of
-from tests.graph.live import STATUS, Reader, codes, token_for
+from tests.graph.live import STATUS, Reader, codes, ended, token_for
 
 ME = "{ me { firstName } }"
 
@@ -303,7 +303,7 @@ async def test_a_mutation_is_done_over_the_socket_by_whoever_it_is(url: str) -> 
     assert account.phone == "0123456789"
 
 
-async def test_a_socket_has_at_most_a_hundred_operations_at_once(url: str) -> None:
+async def test_a_socket_has_at_most_a_hundred_streams_at_once(url: str) -> None:
     _, token = await signed_in()
     async with Reader.at(url, token) as reader:
         for number in range(101):
@@ -312,7 +312,11 @@ async def test_a_socket_has_at_most_a_hundred_operations_at_once(url: str) -> No
         assert (message["id"], codes(message)) == ("stream 100", ["TOO_MANY"])
 
 
-async def test_a_reader_that_reads_nothing_is_cut_off_and_hinders_nobody(url: str) -> None:
+async def test_a_reader_that_reads_nothing_is_cut_off_and_hinders_nobody(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(readers, "STALL_SECONDS", 0.5)
+    monkeypatch.setattr(readers, "LINGER_SECONDS", 60)
     _, token = await signed_in()
     async with Reader.at(url, token, max_queue=1) as slow, Reader.at(url, token) as quick:
         big = "{ __schema { types { name description fields { name description args { name description } } } } }"
@@ -321,8 +325,25 @@ async def test_a_reader_that_reads_nothing_is_cut_off_and_hinders_nobody(url: st
             await slow.subscribe(big, str(number))
             if number % 20 == 0:
                 await quick.subscribe(ME)
-                assert await quick.delivery() == {"firstName": "Ada"}
-                await quick.read()
-        await asyncio.sleep(0.5)
+                assert await quick.delivery(60) == {"firstName": "Ada"}
+                await quick.read(60)
+        await ended(url, "SLOW_READER")
         slow.connection.transport.resume_reading()  # type: ignore[attr-defined]
         assert await slow.close_code() == 4413
+
+
+async def test_a_reader_that_never_reads_again_is_given_up_with_what_waits_for_it(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(readers, "STALL_SECONDS", 0.3)
+    monkeypatch.setattr(readers, "LINGER_SECONDS", 0.3)
+    _, token = await signed_in()
+    async with Reader.at(url, token, max_queue=1) as slow:
+        big = "{ __schema { types { name description fields { name description args { name description } } } } }"
+        slow.connection.transport.pause_reading()  # type: ignore[attr-defined]
+        for number in range(120):
+            await slow.subscribe(big, str(number))
+        await ended(url, "SLOW_READER")
+        await asyncio.sleep(1)
+        slow.connection.transport.resume_reading()  # type: ignore[attr-defined]
+        assert await slow.close_code() is None  # cut, with nothing said
