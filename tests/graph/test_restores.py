@@ -58,11 +58,13 @@ async def test_a_restored_database_delivers_what_is_new_and_takes_the_cursors_of
 ) -> None:
     home, cursors = await lived(database_url, tmp_path / "first")
     clusters.dump(database_url, tmp_path / "dump")
-    async with live.served(settings_of(tmp_path / "first", database_url, rate_limits=False)) as url:
-        async with Reader.at(url, home.token) as reader:
-            await reader.subscribe(STATUS, after=cursors[-1])
-            await home.flip(url, 2)  # after the dump: the restored database never had these
-            lost = [(await reader.delivery(PATIENCE))["cursor"] for _ in range(2)]
+    async with (
+        live.served(settings_of(tmp_path / "first", database_url, rate_limits=False)) as url,
+        Reader.at(url, home.token) as reader,
+    ):
+        await reader.subscribe(STATUS, after=cursors[-1])
+        await home.flip(url, 2)  # after the dump: the restored database never had these
+        lost = [(await reader.delivery(PATIENCE))["cursor"] for _ in range(2)]
     address = await restored(tmp_path / "dump", other_cluster, "restored")
     async with (
         live.served(settings_of(tmp_path / "second", address, rate_limits=False)) as url,
