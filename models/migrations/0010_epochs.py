@@ -35,8 +35,8 @@ class Migration(migrations.Migration):
                 "ALTER TABLE events ADD COLUMN epoch integer NOT NULL DEFAULT 0",
                 EPOCH,
                 "ALTER TABLE events ALTER COLUMN epoch SET DEFAULT event_epoch()",
-                "CREATE INDEX event_place ON events (epoch, transaction_id, id)",
                 "DROP INDEX event_order",
+                "CREATE INDEX event_order ON events (epoch, transaction_id, id)",
             ],
         ),
     ]
