@@ -42,6 +42,8 @@ _EVERY: tuple[type[Message], ...] = (
     messages.SpaceSubscriptionRemoved,
     messages.StructureRegistered,
     messages.StructureEnded,
+    messages.StructureKindCorrected,
+    messages.StructureIdentifierFreed,
     digests.ActivityDigest,
     digests.WeeklyRecap,
 )

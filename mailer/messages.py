@@ -361,3 +361,22 @@ class StructureEnded(Message):
 
     structure: str
     by: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class StructureKindCorrected(Message):
+    """To the managers of a structure that support made public or private."""
+
+    structure: str
+    public: bool
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class StructureIdentifierFreed(Message):
+    """To everyone attached, or waiting to be, where support took an identifier away: with another one, or the end."""
+
+    structure: str
+    identifier: str
+    new_identifier: str | None
+    reason: str

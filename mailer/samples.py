@@ -108,6 +108,14 @@ SAMPLES: tuple[Message, ...] = (
     messages.SeatOfferExpired(structure=NAME, successor="Samir"),
     messages.StructureRegistered(structure=NAME, identifier="11000201100044"),
     messages.StructureEnded(**_BY),
+    messages.StructureKindCorrected(structure=NAME, public=True, reason="Collectivité territoriale"),
+    messages.StructureKindCorrected(structure=NAME, public=False, reason="Société d'économie mixte"),
+    *(
+        messages.StructureIdentifierFreed(
+            structure=NAME, identifier="11000201100044", new_identifier=new, reason="Identifiant d'un ministère"
+        )
+        for new in (None, "73282932000074")
+    ),
     ActivityDigest(until=NOW, total=4, ids=(1, 2, 3)),
     WeeklyRecap(until=NOW, total=4, ids=(4, 5, 6, 7)),
 )

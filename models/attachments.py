@@ -275,6 +275,12 @@ async def valid_in(structure_id: int, today: date) -> list[Attachment]:
     return [row for row in await rows.prefetch_related("user").order_by("id") if row.is_valid_on(today)]
 
 
+async def people_of(structure_id: int) -> set[int]:
+    """Whoever is attached to the structure, in effect or not, or waits to be."""
+    rows = await Attachment.filter(structure_id=structure_id, status__in=LIVE).values_list("user_id", flat=True)
+    return set(rows)  # type: ignore[arg-type]
+
+
 async def roles_of(user_id: int, today: date) -> dict[int, Role]:
     """The user's roles by structure, of the attachments in effect today."""
     rows = await ATTACHMENTS.read(

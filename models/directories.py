@@ -12,7 +12,7 @@ import orjson
 
 from models import database, identifiers, profiles
 from models.database import is_sqlite
-from models.errors import DomainError, Invalid, collected, refuse_if_any
+from models.errors import DomainError, Invalid, PublicBodyIdentifier, collected, refuse_if_any
 from models.folding import LONGEST_CITY, LONGEST_NAME, fold, without_accents
 from models.identifiers import IdentifierType
 from models.structures import StructureKind, StructureStatus
@@ -77,8 +77,8 @@ class Tally:
 def check(line: Mapping[str, str], kind: StructureKind | None, tally: Tally) -> Entry:
     """The structure that a line (column -> cell) describes; its kind is told by its identifier unless one is given.
 
-    Identifier, name and the yes-or-no cells must be right. A wrong e-mail, telephone number or address is left empty
-    and counted: the structure is worth more than its telephone number.
+    Identifier, name and the yes-or-no cells must be right, and no public body's SIRET is a private structure's. A
+    wrong e-mail, telephone number or address is left empty and counted: the structure is worth more than those.
 
     Raises:
         DomainError: everything that is wrong with what must be right, by the column's name.
@@ -92,7 +92,9 @@ def check(line: Mapping[str, str], kind: StructureKind | None, tally: Tally) -> 
         "engagement_number_required": _flag(problems, line, "GestionEngagement"),
     }
     refuse_if_any(problems)
-    public = type is IdentifierType.SIRET and identifiers.is_public_siret(identifier)
+    public = identifiers.is_public_body(type, identifier)
+    if public and kind is StructureKind.PRIVATE:
+        raise PublicBodyIdentifier("Identifiant")
     kind = kind or (StructureKind.PUBLIC if public else StructureKind.PRIVATE)
     status = StructureStatus.ACTIVE if active else StructureStatus.INACTIVE
     columns: dict[str, Any] = {

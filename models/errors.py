@@ -145,6 +145,24 @@ class StructureAlreadyManaged(DomainError):
     code = ErrorCode.ALREADY_EXISTS
 
 
+class PublicBodyIdentifier(DomainError):
+    """The SIRET is a public body's, which support registers: nobody has it as a private structure."""
+
+    code = ErrorCode.FORBIDDEN
+
+
+class StructureIdentifierTaken(DomainError):
+    """Another structure has this identifier."""
+
+    code = ErrorCode.ALREADY_EXISTS
+
+
+class StructureIdentifierFreed(DomainError):
+    """Support freed the structure's identifier: without another one it stays ended."""
+
+    code = ErrorCode.CONFLICT
+
+
 class ServiceCodeTaken(DomainError):
     """Another service of the structure has this code."""
 

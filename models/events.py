@@ -186,6 +186,14 @@ class StructureUpdated(Fact):
     """The structure's particulars changed; `before` and `after` hold the fields that did."""
 
 
+class StructureKindCorrected(Fact):
+    """Support made a private structure public, or the reverse; `after` holds the reason."""
+
+
+class StructureIdentifierFreed(Fact):
+    """Support took an identifier from a structure that had it wrongly; `before` holds it, `after` the reason."""
+
+
 class StructureEnded(Fact):
     """The structure became inactive."""
 

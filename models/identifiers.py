@@ -58,6 +58,11 @@ def is_public_siret(siret: str) -> bool:
     return siret.startswith(("1", "2"))
 
 
+def is_public_body(type: IdentifierType, identifier: str) -> bool:
+    """Whether the normalised identifier is a SIRET that INSEE gave to a public body."""
+    return type is IdentifierType.SIRET and is_public_siret(identifier)
+
+
 def _has_format(type: IdentifierType, identifier: str) -> bool:
     match type:
         case IdentifierType.SIRET:

@@ -12,6 +12,8 @@ from models.folding import LONGEST_CITY, LONGEST_NAME, fold
 from models.identifiers import IdentifierType, normalise
 from models.reading import Column, Order, Page, Selection, Slice, Source, flag
 
+FREED = "freed"  # lower case: no identifier that people give begins with it
+
 
 class StructureKind(StrEnum):
     """Whether the entity is a public body or not."""
@@ -65,6 +67,15 @@ class Structure(Model):
     def is_public(self) -> bool:
         """Is this a public body?"""
         return self.kind is StructureKind.PUBLIC
+
+    def free_identifier(self) -> None:
+        """Give the identifier up: in its place stands one that nobody can ask for, since it isn't normalised."""
+        self.identifier_type, self.identifier = IdentifierType.OTHER, f"{FREED} {self.id}"
+
+    @property
+    def is_identified(self) -> bool:
+        """Has it an identifier, or was it freed?"""
+        return not self.identifier.startswith(FREED)
 
     @property
     def is_active(self) -> bool:

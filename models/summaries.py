@@ -41,6 +41,14 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "Public structure registered by support.",
     ),
     "StructureUpdated": ("Fiche de la structure modifiée.", "Particulars of the structure changed."),
+    "StructureKindCorrected": (
+        "Nature de la structure corrigée par l'assistance.",
+        "Kind of the structure corrected by support.",
+    ),
+    "StructureIdentifierFreed": (
+        "Identifiant de la structure libéré par l'assistance.",
+        "Identifier of the structure freed by support.",
+    ),
     "StructureEnded": ("Structure rendue inactive.", "Structure made inactive."),
     "StructureRevived": ("Structure de nouveau active.", "Structure active again."),
     "ServiceSaved": ("Service enregistré.", "Service saved."),

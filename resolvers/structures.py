@@ -15,7 +15,9 @@ from models.errors import (
     Invalid,
     Missing,
     NotFound,
+    PublicBodyIdentifier,
     StructureAlreadyManaged,
+    StructureIdentifierFreed,
     SuccessorNotEligible,
     collected,
     refuse_if_any,
@@ -62,7 +64,8 @@ async def create(scope: Scope, given: Particulars) -> int:
 
     Raises:
         StructureAlreadyManaged: when the structure exists and has a manager.
-        Forbidden: when it is an imported public one, which support registers.
+        PublicBodyIdentifier: when it is a public body's SIRET.
+        Forbidden: when it is another imported public one, which support registers.
         DomainError: all that is wrong with the particulars at once.
     """
     actor = scope.signed_in()
@@ -128,6 +131,8 @@ def _checked(given: Particulars, *, public: bool) -> dict[str, Any]:
     identifier = ""
     with collected(problems):
         identifier = identifiers.check(given.identifier_type, given.identifier)
+        if not public and identifiers.is_public_body(given.identifier_type, identifier):
+            problems.append(PublicBodyIdentifier("identifier"))
     names = _names(problems, given, public=public)
     address = profiles.postal_address(problems, given.postal_address, "postal_address")
     email = profiles.email(problems, given.email, "email") if (given.email or "").strip() else None
@@ -208,6 +213,8 @@ async def update(scope: Scope, structure_id: int, changes: Mapping[str, Any]) ->
         if status is not structure.status:
             if not has(role, Right.HAND_OVER):
                 raise Forbidden("status")
+            if not structure.is_identified:
+                raise StructureIdentifierFreed("status")
             await _turn(scope, record, structure, status)
 
 

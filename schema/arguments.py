@@ -15,6 +15,7 @@ DESCRIPTIONS = {
     "successions": "Who takes over each structure of which the person is principal manager.",
     "spaces": "The spaces.",
     "role": "The new role.",
+    "kind": "The new kind.",
     "space": "The space.",
     "message": "A word to support, at most 255 characters.",
     "reason": "Why, at most 255 characters.",

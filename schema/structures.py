@@ -8,7 +8,19 @@ from models.identifiers import IdentifierType
 from models.spaces import SpaceCode
 from models.structures import StructureKind, StructureStatus
 from models.structures import StructureSearch as Search
-from resolvers import events, exports, offers, queues, seats, services, spaces, structures, users, vacancies
+from resolvers import (
+    corrections,
+    events,
+    exports,
+    offers,
+    queues,
+    seats,
+    services,
+    spaces,
+    structures,
+    users,
+    vacancies,
+)
 from resolvers.structures import Particulars
 from schema import ids
 from schema.attachments import Attachment, AttachmentFilter, filter_of
@@ -312,6 +324,33 @@ class StructureMutation:
     ) -> StructurePayload:
         structure = ids.decode(structure_id, "Structure", "structure_id")
         await seats.appoint(info.context.scope, structure, ids.decode(user_id, "User", "user_id"), reason)
+        return StructurePayload(structure_id=structure)
+
+    @mutation("Support: make a structure public or private, as it should have been; its managers are told.")
+    async def correct_structure_kind(
+        self, info: Info, structure_id: strawberry.ID, kind: StructureKind, reason: str
+    ) -> StructurePayload:
+        structure = ids.decode(structure_id, "Structure", "structure_id")
+        await corrections.correct_kind(info.context.scope, structure, kind, reason)
+        return StructurePayload(structure_id=structure)
+
+    @mutation(
+        "Support: take an identifier from a structure that has it wrongly, so that it is free for its owner. The"
+        " structure goes on under another identifier or, without one, ends; everyone attached there is told."
+    )
+    async def free_structure_identifier(
+        self,
+        info: Info,
+        structure_id: strawberry.ID,
+        reason: str,
+        identifier: Annotated[
+            StructureIdentifierInput | None,
+            strawberry.argument(description="The identifier that the structure has from now on; absent to end it."),
+        ] = None,
+    ) -> StructurePayload:
+        structure = ids.decode(structure_id, "Structure", "structure_id")
+        new = (identifier.type, identifier.value) if identifier is not None else None
+        await corrections.free_identifier(info.context.scope, structure, reason, new)
         return StructurePayload(structure_id=structure)
 
 

@@ -20,6 +20,19 @@ WORDS: Words = {
         "Cette structure existe déjà et a un gestionnaire : demandez à y être rattaché.",
         "This structure exists already and has a manager: ask to be attached to it.",
     ),
+    "PublicBodyIdentifier": (
+        "Ce SIRET est celui d'un organisme public : l'assistance l'enregistre, nul ne le prend comme privé.",
+        "This SIRET is a public body's: support registers it, and it can't be a private structure.",
+    ),
+    "StructureIdentifierTaken": (
+        "Une autre structure porte déjà cet identifiant.",
+        "Another structure has this identifier already.",
+    ),
+    "StructureIdentifierFreed": (
+        "L'assistance a libéré l'identifiant de cette structure : elle ne redevient active que sous un autre,"
+        " que l'assistance lui donne.",
+        "Support freed this structure's identifier: it can be active again only under another one, given by support.",
+    ),
     "ServiceCodeTaken": (
         "Un autre service de la structure porte déjà ce code.",
         "Another service of the structure has this code already.",
@@ -285,6 +298,10 @@ RULES: Words = {
     "Invalid.public_flag": (
         "Ce réglage n'existe que pour une structure publique.",
         "This setting exists for public structures only.",
+    ),
+    "Invalid.same_identifier": (
+        "C'est déjà l'identifiant de cette structure.",
+        "This is the structure's identifier already.",
     ),
     "Invalid.same_person": (
         "Le successeur doit être quelqu'un d'autre.",

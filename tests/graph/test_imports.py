@@ -83,6 +83,15 @@ async def test_operator_is_told_every_refused_line_with_its_number(db: str, tmp_
     assert told[4][2:] == ["SIRET", "'=1+1", "'=cmd"]
 
 
+async def test_operator_who_calls_everything_private_is_refused_a_public_bodys_siret(db: str, tmp_path: Path) -> None:
+    path = written(tmp_path, PUBLIC, PRIVATE)
+    assert await load(path, StructureKind.PRIVATE) == Tally(new=1, refused=1)
+    [(number, reason, *_)] = refusals(path)
+    assert (number, reason.split(":")[0]) == ("2", "Identifiant")
+    assert "This SIRET is a public body's" in reason
+    assert await Structure.filter(identifier="11000201100044").count() == 0
+
+
 async def test_operator_loads_again_and_nothing_changes(db: str, tmp_path: Path) -> None:
     path = written(tmp_path, PUBLIC, PRIVATE, ENDED)
     await load(path)
@@ -111,10 +120,9 @@ async def test_operator_loads_any_usual_encoding(db: str, tmp_path: Path, encodi
     assert (await Structure.get()).name == "Ministère de l'Été"
 
 
-@pytest.mark.parametrize(("kind", "expected"), [(StructureKind.PUBLIC, "PUBLIC"), (StructureKind.PRIVATE, "PRIVATE")])
-async def test_operator_says_the_kind_of_all_lines(db: str, tmp_path: Path, kind: StructureKind, expected: str) -> None:
-    await load(written(tmp_path, PUBLIC, PRIVATE), kind)
-    assert [str(row.kind) for row in await Structure.all()] == [expected] * 2
+async def test_operator_says_that_all_lines_are_public(db: str, tmp_path: Path) -> None:
+    await load(written(tmp_path, PUBLIC, PRIVATE), StructureKind.PUBLIC)
+    assert [str(row.kind) for row in await Structure.all()] == ["PUBLIC"] * 2
 
 
 async def test_operator_keeps_structures_whose_contact_is_wrong(db: str, tmp_path: Path) -> None:

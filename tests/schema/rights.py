@@ -198,6 +198,14 @@ MUTATIONS: dict[str, Row] = {
         act('appointPrincipalManager(structureId: "<vacant>", userId: "<fay>", reason: "none left")'),
         SUPPORT,
     ),
+    "correctStructureKind": (
+        act('correctStructureKind(structureId: "<structure>", kind: PUBLIC, reason: "a town")'),
+        SUPPORT,
+    ),
+    "freeStructureIdentifier": (
+        act('freeStructureIdentifier(structureId: "<structure>", reason: "another\'s")'),
+        SUPPORT,
+    ),
     "registerPublicStructure": (
         act(
             'registerPublicStructure(input: {identifierType: OTHER, identifier: "P1", name: "P",'
