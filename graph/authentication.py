@@ -102,6 +102,11 @@ def api_key_of(connection: HTTPConnection) -> str | None:
     return _authorized(connection, "apikey")
 
 
+def is_authorized(connection: HTTPConnection) -> bool:
+    """Does its `Authorization` name a token or a key, good or not?"""
+    return any(_authorized(connection, scheme) for scheme in ("bearer", "apikey"))
+
+
 def _authorized(connection: HTTPConnection, scheme: str) -> str | None:
     given, _, secret = connection.headers.get("authorization", "").partition(" ")
     return secret.strip() or None if given.lower() == scheme else None

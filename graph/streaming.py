@@ -75,14 +75,13 @@ class Live:
         """Who is at the other end; None for nobody, and for an integration.
 
         Raises:
-            SessionOver: when a token was given that isn't good any more.
+            SessionOver: when a token or key was given that isn't good any more.
             DatabaseAway: when the database can't be asked.
         """
         connection = HTTPConnection(scope)
         context = await self.context(connection)
-        named = authentication.token_of(connection, self.entrance.trusted)
-        bearer = named is not None and "authorization" in connection.headers
-        if context.scope.actor is None and bearer:
+        known = context.scope.actor is not None or context.scope.integration is not None
+        if not known and authentication.is_authorized(connection):
             raise SessionOver
         return context.scope.actor
 

@@ -5,6 +5,7 @@ reader that it was too slow, 4410 that it left pings unanswered; 1012 that the s
 """
 
 import asyncio
+import re
 from collections.abc import Collection
 from contextlib import suppress
 from typing import Any, Final
@@ -29,6 +30,10 @@ PROTOCOL: Final = "graphql-transport-ws"
 INIT_SECONDS: Final = 5.0
 MOST_STREAMS: Final = 100
 WORKED_ON_AT_ONCE: Final = 8  # operations of one socket; the next is heard once one of them is answered
+MOST_NESTED: Final = 8
+AUTHORIZATION: Final = re.compile(r"(?i:bearer|apikey) +[!-~]{1,4096} *")
+CREDENTIALS: Final = re.compile(r"(?i)auth|token|bearer|session|jwt|secret|passw|credential|cookie|api.?key")
+TOKEN: Final = re.compile(r"(?i:bearer|apikey|basic|token) |eyJ[\w-]+\.[\w-]+\.|[\w-]{43}\Z", re.ASCII)
 ENDINGS: Final = {ReaderTooSlow: (4413, "Too slow"), SessionOver: (4403, "Forbidden"), RightLost: (4403, "Forbidden"),
                   ServerStopping: (1012, "Service restart")}  # fmt: skip
 
@@ -331,15 +336,36 @@ def authorised(scope: Scope, payload: dict[str, Any]) -> Scope:
     """The connection's scope, its `Authorization` being the one of the payload when it has one.
 
     Raises:
-        Closed: when that is no text.
+        Closed: 4403, when the payload has something to be let in by, in a form that isn't known here: whoever sent it
+            means to be somebody, and nobody is what they would become.
     """
-    given = payload.get("authorization", payload.get("Authorization"))
-    if given is None:
+    named = {name: value for name, value in payload.items() if name.lower() == "authorization" and value}
+    others = {name: value for name, value in payload.items() if name not in named and name.lower() != "authorization"}
+    if not named:
+        if _holds_credentials(others):
+            raise Closed(4403, "Forbidden")
         return scope
-    if not isinstance(given, str):
-        raise Closed(4400, "`authorization` must be a string")
+    given, *more = named.values()
+    if more or not isinstance(given, str) or not AUTHORIZATION.fullmatch(given):
+        raise Closed(4403, "Forbidden")
     kept = [(name, value) for name, value in scope["headers"] if name != b"authorization"]
-    return {**scope, "headers": [*kept, (b"authorization", given.encode("latin-1", "replace"))]}
+    return {**scope, "headers": [*kept, (b"authorization", given.encode("ascii"))]}
+
+
+def _holds_credentials(value: Any, level: int = 0) -> bool:
+    """Is there something by name or by form to be let in by, at whatever depth?"""
+    match value:
+        case dict() if level < MOST_NESTED:
+            return any(
+                bool(inner) and (CREDENTIALS.search(name) is not None or _holds_credentials(inner, level + 1))
+                for name, inner in value.items()
+            )
+        case list() if level < MOST_NESTED:
+            return any(_holds_credentials(inner, level + 1) for inner in value)
+        case str():
+            return TOKEN.match(value) is not None
+        case _:
+            return isinstance(value, dict | list)  # nested deeper than anything honest
 
 
 def _id(message: dict[str, Any]) -> str:
