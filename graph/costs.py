@@ -44,6 +44,7 @@ class Limits:
     aliases: int = 100
     directives: int = 50
     repeats: int = 100  # of one name beside itself: validation compares each pair of them
+    comparisons: int = 5_000  # that validation makes of fields that are merged, 1 to 3 microseconds each
     introspections: int = 2
     introspection_cost: int = 250_000
     cost: int = 60_000
@@ -160,6 +161,27 @@ class Count:
         condition = self.schema.get_type(node.type_condition.name.value)
         self._memo[name], self._names[name] = self._set(node.selection_set, condition, level)
         return self._memo[name]
+
+    def comparisons(self, *sets: SelectionSetNode) -> int:
+        """How often fields are compared at least when these sets are merged, once it is over the limit no further.
+
+        It is the product that counts: ten times ten of one path are a hundred fields, each compared with each. What
+        fragments add is left to validation, which counts as it goes.
+        """
+        fields: dict[str, list[FieldNode]] = {}
+        waiting = list(sets)
+        while waiting:
+            for selection in waiting.pop().selections:
+                if isinstance(selection, FieldNode):
+                    fields.setdefault((selection.alias or selection.name).value, []).append(selection)
+                elif isinstance(selection, InlineFragmentNode):
+                    waiting.append(selection.selection_set)
+        found = 0
+        for same in fields.values():
+            found += len(same) * (len(same) - 1)  # a pair costs two comparisons: of the names, and of the types
+            if found <= self.limits.comparisons:
+                found += self.comparisons(*(field.selection_set for field in same if field.selection_set))
+        return found
 
     def _set(self, node: SelectionSetNode, parent: GraphQLNamedType | None, level: int) -> tuple[Tally, Counter[str]]:
         """The counts of a whole selection set, and how often each response name stands in it."""
