@@ -1,8 +1,9 @@
 """One operation prepared, weighed, executed and masked, the same for every transport."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from graphql import ExecutionResult as Resolved
 from graphql import Executor, GraphQLError, create_source_event_stream
@@ -14,8 +15,11 @@ from strawberry.types.execution import PreExecutionError
 from graph import costs, masking
 from graph.documents import Documents, Prepared
 from graph.operations import Opening
+from models.errors import OperationTimedOut
 
+OPERATION_SECONDS = 30.0  # for a query or mutation, and until a stream is open
 Build = Callable[[], Awaitable[Any]]
+T = TypeVar("T")
 
 
 @dataclass
@@ -62,18 +66,26 @@ class Executions:
         return Ready(data, prepared, errors, extensions)
 
     async def run(self, ready: Ready, build: Build, request_id: str) -> ExecutionResult:
-        """The answer to a query or mutation; a PreExecutionError when nothing was executed."""
+        """The answer to a query or mutation; a PreExecutionError when nothing was executed.
+
+        One that takes too long is stopped: its open transaction is rolled back, and the answer is that error alone.
+        """
         if ready.errors:
             return ready.refused()
         opening = Opening[Any](ready.prepared, build)
-        result = await self.schema.execute(
+        executing = self.schema.execute(
             ready.data.query,
             variable_values=ready.variables,
             context_value=opening,
             operation_name=ready.data.operation_name,
             operation_extensions=ready.data.extensions,
         )
-        language = self.language if opening.context is None else opening.context.language
+        try:
+            result = await _in_time(executing)
+        except OperationTimedOut as late:
+            shown = self.masking.shown([_raised(late)], self._language(opening.context), request_id)
+            return ExecutionResult(None, shown, ready.extensions)
+        language = self._language(opening.context)
         errors = self.masking.shown(result.errors or [], language, request_id)
         extensions = {**(result.extensions or {}), **ready.extensions}
         # Errors without a path, and nothing else, come from before execution: the context, the variables.
@@ -81,17 +93,20 @@ class Executions:
             return PreExecutionError(data=None, errors=errors, extensions=extensions)
         return ExecutionResult(result.data, errors or None, extensions)
 
+    def _language(self, context: Any) -> Any:
+        return self.language if context is None else context.language
+
     async def open(self, ready: Ready, build: Build, request_id: str) -> Any:
         """What the field of a subscription answers once it lets the reader in; a PreExecutionError when it doesn't."""
         if ready.errors:
             return ready.refused()
         language, opened = self.language, None
         try:
-            context = await build()
+            context = await _in_time(build())
             language = context.language
-            opened = await self._opened(ready, context)
+            opened = await _in_time(self._opened(ready, context))
         except Exception as error:  # the context's own: masked like any other
-            opened = Resolved(None, [GraphQLError(str(error), original_error=error)])
+            opened = Resolved(None, [_raised(error)])
         if isinstance(opened, Resolved):
             return ready.refused(self.masking.shown(opened.errors or [], language, request_id))
         return opened
@@ -115,3 +130,22 @@ class Executions:
             operation_name=ready.data.operation_name,
             hide_suggestions=True,
         )
+
+
+async def _in_time(work: Awaitable[T]) -> T:
+    """What the work comes to.
+
+    Raises:
+        OperationTimedOut: when it wasn't done in time; it was cancelled, and has undone what it had to.
+    """
+    try:
+        async with asyncio.timeout(OPERATION_SECONDS) as limit:
+            return await work
+    except TimeoutError:
+        if limit.expired():
+            raise OperationTimedOut(OPERATION_SECONDS) from None
+        raise  # one of the work's own
+
+
+def _raised(error: Exception) -> GraphQLError:
+    return GraphQLError(str(error), original_error=error)

@@ -8,10 +8,18 @@ import structlog
 from graphql import GraphQLError, GraphQLSyntaxError
 
 from models.endings import StreamEnded
-from models.errors import DatabaseAway, DomainError, Forbidden, NotFound, RateLimited, Unauthenticated
+from models.errors import (
+    DatabaseAway,
+    DomainError,
+    Forbidden,
+    NotFound,
+    OperationTimedOut,
+    RateLimited,
+    Unauthenticated,
+)
 
 Language = TypeVar("Language")
-Expected = DomainError | Unauthenticated | RateLimited | DatabaseAway | StreamEnded
+Expected = DomainError | Unauthenticated | RateLimited | OperationTimedOut | DatabaseAway | StreamEnded
 
 MOST_ERRORS: Final = 100
 MOST_CHARACTERS: Final = 500
@@ -66,6 +74,9 @@ class Masking(Generic[Language]):
             yield located(error, self.explain(raised, language), "UNAUTHENTICATED")
         elif isinstance(raised, RateLimited):
             yield located(error, self.explain(raised, language), "RATE_LIMITED", retryAfter=raised.retry_after)
+        elif isinstance(raised, OperationTimedOut):
+            note(logged, "operation_timed_out", raised, error, request_id)
+            yield located(error, self.explain(raised, language), "TIMEOUT", requestId=request_id)
         elif isinstance(raised, DatabaseAway):
             note(logged, "database_away", raised, error, request_id)
             yield located(error, self.explain(raised, language), "UNAVAILABLE", requestId=request_id)

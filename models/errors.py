@@ -412,5 +412,13 @@ class RateLimited(Exception):
         self.retry_after = retry_after
 
 
+class OperationTimedOut(Exception):
+    """The operation wasn't done within its time, in seconds; what it hadn't committed by then is undone."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(seconds)
+        self.seconds = round(seconds)
+
+
 class DatabaseAway(Exception):
     """The database can't be reached; the same call may succeed a little later."""

@@ -8,10 +8,10 @@ from babel.dates import format_date, format_datetime
 
 from models.accounts import Language
 from models.endings import StreamEnded
-from models.errors import DatabaseAway, DomainError, RateLimited, Refusals, Unauthenticated
+from models.errors import DatabaseAway, DomainError, OperationTimedOut, RateLimited, Refusals, Unauthenticated
 from schema.words import RULES, WORDS
 
-Refusal = DomainError | Unauthenticated | RateLimited | DatabaseAway | StreamEnded
+Refusal = DomainError | Unauthenticated | RateLimited | OperationTimedOut | DatabaseAway | StreamEnded
 
 _FINER = {"Invalid": "rule", "WeakPassword": "reason", "InvalidIdentifier": "type", "ConfirmationRequired": "what"}
 _PARIS = ZoneInfo("Europe/Paris")

@@ -186,6 +186,10 @@ WORDS: Words = {
         "Trop de tentatives : réessayez dans {retry_after} secondes.",
         "Too many tries: try again in {retry_after} seconds.",
     ),
+    "OperationTimedOut": (
+        "L'opération a été interrompue au bout de {seconds} secondes : voyez ce qui en est fait avant de recommencer.",
+        "The operation was stopped after {seconds} seconds: see what is done of it before you try again.",
+    ),
     "RefetchNeeded": (
         "Ce curseur est trop ancien pour tout rejouer : rechargez les données, puis suivez sans lui.",
         "This cursor is too old for a replay: fetch the data anew, then follow without it.",
