@@ -98,7 +98,7 @@ def sections(rows: Sequence[Row], language: str, time_zone: str) -> tuple[Sectio
     """The rows by structure, in the order of their names, the newest first."""
     ordered = sorted(rows, key=lambda row: (row.structure, -row.id))
     return tuple(
-        Section(wording.one_line(name), tuple(_line(row, language, time_zone) for row in group))
+        Section(wording.harmless(name), tuple(_line(row, language, time_zone) for row in group))
         for name, group in groupby(ordered, key=lambda row: row.structure)
     )
 
@@ -117,7 +117,7 @@ def _activity(row: Row, language: str, time_zone: str) -> Line:
         wording.moment(row.at, language, time_zone),
         wording.PHRASES[language]["asks"] if row.asks else None,
     )
-    return Line(wording.one_line(row.title), _said(details), row.url)
+    return Line(wording.harmless(row.title), _said(details), row.url)
 
 
 def _movement(row: Row, language: str, time_zone: str) -> Line:
@@ -138,4 +138,4 @@ def _label(code: str, language: str) -> str:
 
 
 def _said(details: Sequence[str | None]) -> tuple[str, ...]:
-    return tuple(wording.one_line(detail) for detail in details if detail)
+    return tuple(wording.harmless(detail) for detail in details if detail)

@@ -114,7 +114,7 @@ def write(
     link = message if isinstance(message, LinkMessage) else None
     told = [line.split(_BETWEEN) for line in _block(template, "facts", context).splitlines() if line.strip()]
     return Letter(
-        subject=wording.typeset(wording.one_line(_block(template, "subject", context)), language),
+        subject=wording.typeset(" ".join(_block(template, "subject", context).split()), language),
         paragraphs=_paragraphs(_block(template, "body", context), language),
         facts=tuple((label.strip(), value.strip()) for label, value in told),
         action=_block(template, "action", context).strip() if link else None,
@@ -156,7 +156,7 @@ def _paragraphs(text: str, language: str) -> tuple[str, ...]:
 def _presentable(value: object) -> object:
     """A fact as templates get it: what people typed stays on its line and looks like what it is."""
     if isinstance(value, str):
-        return wording.one_line(value)
+        return wording.harmless(value)
     return tuple(map(_presentable, value)) if isinstance(value, tuple) else value
 
 

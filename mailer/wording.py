@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, format_datetime
 
+from models import texts
 from models.activities import ActivityKind
 from models.attachments import Role
 from models.subscriptions import SubscriptionMode
@@ -71,7 +72,16 @@ KINDS = {
     },
 }
 _JOINERS = "\u200c\u200d"
-_LINK = re.compile(r"://|\bwww\.|\b[\w-]+\.[a-z]{2,}(?=$|[\s/?#:])", re.IGNORECASE)
+# What mail programs turn into links or calls by themselves: dots (those that IDNA reads as dots too) and at signs
+# within a word, schemes, slashes, and telephone numbers.
+_DOTS = ".\u2024\u3002\uff0e\uff61"
+_ATS = "@\ufe6b\uff20"
+_INITIAL = rf"[^\W\d_](?:[{_DOTS}\s,;)]|$)"  # no domain ends in one letter
+_WITHIN = re.compile(rf"(?<=\S)(?:[{_ATS}](?=\S)|[{_DOTS}](?=\S)(?!{_INITIAL}))")
+_SCHEME = re.compile(r"(?<=[^\W\d])[:\uff1a](?=\S)|[/\\\u2044\u2215\uff0f\uff3c](?=[/\\\u2044\u2215\uff0f\uff3c])")
+_TELEPHONE = re.compile(r"(?<!\w)(?:\+|\(|0)[\d ().\-/]{6,}\d|(?<!\w)\d{3}[ .\-]\d{3}[ .\-]\d{4}(?!\w)")
+_BREAK = "\u2060"  # the word joiner: nobody sees it, and no address, scheme or number goes on across it
+_LINK = re.compile(rf"://|\bwww[{_DOTS}]|[{_ATS}]|\b[\w-]+[{_DOTS}][^\W\d_]{{2,}}(?=$|[\s/?#:{_DOTS}])", re.IGNORECASE)
 
 
 def day(value: date, language: str) -> str:
@@ -103,14 +113,26 @@ def _first(said: str, language: str) -> str:
 def masked(address: str) -> str:
     """An address of which only its owner recognises the rest: `m…@example.org`."""
     local, _, domain = address.rpartition("@")
-    return f"{local[:1]}…@{domain}"
+    return f"{local[:1]}…{_BREAK}@{_BREAK}{domain.lstrip(_BREAK)}"
 
 
 def one_line(text: str) -> str:
     """What somebody typed, on one line and without the invisible characters that could disguise it."""
     kept = (" " if unicodedata.category(sign) in {"Cc", "Zl", "Zp"} else sign for sign in text)
-    visible = (sign for sign in kept if unicodedata.category(sign) != "Cf" or sign in _JOINERS)
+    visible = (sign for sign in kept if sign in _JOINERS or texts.is_visible(sign))
     return " ".join("".join(visible).split())
+
+
+def harmless(text: str) -> str:
+    """What somebody typed, as mails show it: on one line, reading as it was typed, never a link, a call or an address.
+
+    Anybody's name or comment can reach anybody by mail, and mail programs make links of bare words with a dot. Word
+    joiners stand around such dots and signs: they aren't seen, so `S.A.R.L. Dupont` and `Node.js` read as ever.
+    """
+    text = one_line(text)
+    for found in (_WITHIN, _SCHEME):
+        text = found.sub(lambda match: f"{_BREAK}{match[0]}{_BREAK}", text)
+    return _TELEPHONE.sub(lambda match: re.sub(r"(?<=\d)(?=.)", _BREAK, match[0]), text)
 
 
 def joined(values: Iterable[str]) -> str:
@@ -119,9 +141,9 @@ def joined(values: Iterable[str]) -> str:
 
 
 def greeted(name: str) -> str:
-    """The name to greet by; empty when it would read as a link, which mails must not carry to strangers."""
+    """The name to greet by; empty when it would read as a link: strangers get it too, and nobody is called so."""
     name = one_line(name)
-    return "" if _LINK.search(name) else name
+    return "" if _LINK.search(name) or _TELEPHONE.search(name) else harmless(name)
 
 
 def typeset(text: str, language: str) -> str:
