@@ -54,11 +54,16 @@ async def admit(key: str, now: datetime) -> timedelta:
 async def take(key: str, now: datetime, *, most: int, per: timedelta) -> bool:
     """Count one of at most `most` per period; False, and nothing counted, when the period's are used up."""
     async with database.transaction():
-        brake = await _held(key, now, per)
-        if brake.tries >= most:
-            return False
-        await _count(brake, now)
-        return True
+        return await take_along(key, now, most=most, per=per)
+
+
+async def take_along(key: str, now: datetime, *, most: int, per: timedelta) -> bool:
+    """The same inside a running transaction: what is rolled back was never counted."""
+    brake = await _held(key, now, per)
+    if brake.tries >= most:
+        return False
+    await _count(brake, now)
+    return True
 
 
 @database.guarded

@@ -247,6 +247,15 @@ class TooMany(DomainError):
         super().__init__(*path, most=most)
 
 
+class TooManyMails(DomainError):
+    """The hour's mails of this kind are used up: those that the actor causes, or those that the recipient gets."""
+
+    code = ErrorCode.TOO_MANY
+
+    def __init__(self, *path: str, most: int) -> None:
+        super().__init__(*path, most=most)
+
+
 # ------------------------------------------------------------------ who is asking can't be let in
 class WrongCredentials(DomainError):
     """The address is unknown, or the password wrong, or the account not usable yet: one answer for all."""

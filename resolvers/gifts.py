@@ -23,7 +23,7 @@ from models.events import (
 )
 from models.profiles import email_key
 from models.structures import Structure
-from resolvers import entitlements, periods
+from resolvers import bothers, entitlements, periods
 from resolvers.policy import Right, has, may_manage, require
 from resolvers.requests import make_room
 from resolvers.scope import Record, Scope
@@ -54,7 +54,7 @@ async def give(scope: Scope, gift: Gift) -> int:
     Raises:
         NotFound: when there is no such structure, or no usable account of the address.
         Forbidden: to anyone without the right, and for a secondary manager to anyone but the principal one.
-        TooMany: after 20 unknown addresses in a day.
+        TooMany: after 20 unknown addresses in a day, or when too many mails went from the actor or to the person.
         AlreadyAttached: when the person is attached already, the actor themselves among them.
         DomainError: all that is wrong with dates, role and services at once.
     """
@@ -83,6 +83,7 @@ async def give(scope: Scope, gift: Gift) -> int:
             valid_until=gift.valid_until,
             services=await service_names(attachment.id),
         )
+        await bothers.count(scope, "attachment", str(user.id), "login_email")
         await scope.mail(message, user)
     return attachment.id
 

@@ -18,7 +18,7 @@ from models.events import (
     SecretQuestionChanged,
 )
 from models.tokens import Purpose
-from resolvers import credentials, digests, links
+from resolvers import bothers, credentials, digests, links
 from resolvers import sessions as entries
 from resolvers.scope import Record, Scope
 
@@ -42,7 +42,7 @@ async def update(scope: Scope, changes: Mapping[str, Any]) -> None:
     Raises:
         DomainError: every missing or wrong field at once, by its path.
         RateLimited: after too many wrong current passwords.
-        TooMany: when the new contact address got as many links lately as an address may.
+        TooMany: when the person named, or the new contact address got, as many lately as is allowed.
         Conflict: when the password changed, or the account stopped, meanwhile.
     """
     actor = scope.signed_in()
@@ -144,6 +144,7 @@ async def _must_be_mailable(scope: Scope, account: Account, address: str | None)
     """Refuse to mail one more link to an address that got its share, so that nobody is flooded from here."""
     if address is None or address == account.contact_email:
         return
+    await bothers.count_contact_address(scope, "contact_email")
     if not await links.may_mail(scope, Purpose.CONTACT_EMAIL, address):
         raise TooMany("contact_email", most=links.MAILS_PER_HOUR)
 

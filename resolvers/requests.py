@@ -32,7 +32,7 @@ from models.events import (
     AttachmentWithdrawn,
 )
 from models.structures import Structure
-from resolvers import entitlements, periods
+from resolvers import bothers, entitlements, periods
 from resolvers.policy import may_act, require
 from resolvers.scope import Record, Scope
 from resolvers.targets import Outcome, each, entitled, keep, locked, service_names, state_of, tell
@@ -102,6 +102,7 @@ async def _request_one(scope: Scope, asked: NewRequest, path: tuple[str, ...]) -
         )
         await keep(record, AttachmentRequested, attachment, {}, services=sorted(services))
         await attachments.set_services(attachment, services)
+        await bothers.count(scope, "request", f"{actor.account_id} {structure.id}", *path, "structure_id")
         message = await _announcement(attachment, structure, requester)
         for manager in people.values():
             if manager.state is AccountState.ACTIVE:

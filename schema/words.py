@@ -102,6 +102,10 @@ WORDS: Words = {
         "This space exists on public structures only.",
     ),
     "TooMany": ("Le nombre permis est de {most}.", "No more than {most} are allowed."),
+    "TooManyMails": (
+        "Cela enverrait trop de messages, {most} au plus en une heure : réessayez plus tard.",
+        "This would send too many mails, at most {most} in an hour: try again later.",
+    ),
     "WrongCredentials": (
         "L'adresse ou le mot de passe est incorrect.",
         "The address or the password is wrong.",

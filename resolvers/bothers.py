@@ -1,0 +1,38 @@
+"""Limits on the mails that one person's acts bring to others: per sender, and per recipient, in an hour."""
+
+from datetime import timedelta
+
+from models import brakes
+from models.errors import TooManyMails
+from resolvers.scope import Scope
+
+HOUR = timedelta(hours=1)
+SENT_AN_HOUR = 100
+RECEIVED_AN_HOUR = 10
+CONTACT_ADDRESSES_AN_HOUR = 5
+
+
+async def count(scope: Scope, kind: str, recipient: str, *path: str) -> None:
+    """Count one mail of a kind from the actor to a recipient, inside the transaction of the act that causes it.
+
+    Raises:
+        TooManyMails: when the actor or the recipient has had their share of the hour.
+    """
+    sender = str(scope.signed_in().account_id)
+    for key, most in (
+        (brakes.key_of(f"sent {kind}", sender), SENT_AN_HOUR),
+        (brakes.key_of(f"received {kind}", recipient), RECEIVED_AN_HOUR),
+    ):
+        if not await brakes.take_along(key, scope.now(), most=most, per=HOUR):
+            raise TooManyMails(*path, most=most)
+
+
+async def count_contact_address(scope: Scope, *path: str) -> None:
+    """Count one more address that the actor says is theirs: a link goes there, whoever it belongs to.
+
+    Raises:
+        TooManyMails: after 5 of them in an hour.
+    """
+    key = brakes.key_of("contact address", str(scope.signed_in().account_id))
+    if not await brakes.take(key, scope.now(), most=CONTACT_ADDRESSES_AN_HOUR, per=HOUR):
+        raise TooManyMails(*path, most=CONTACT_ADDRESSES_AN_HOUR)
