@@ -3,8 +3,9 @@
 import asyncio
 import os
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.message import EmailMessage
 from zoneinfo import ZoneInfo
@@ -12,13 +13,22 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from mailer import digests, rendering, wording
-from mailer.failures import PermanentFailure, RecipientRefused, ServerAway, TransportFailure
-from mailer.leases import Lease
+from mailer.failures import (
+    HoldLost,
+    PermanentFailure,
+    RecipientRefused,
+    ServerAway,
+    ServerCrowded,
+    TemporaryFailure,
+    TransportFailure,
+)
+from mailer.lanes import Lanes, Pace, Place
+from mailer.leases import BEATS, Holds
 from mailer.ledgers import Ledger
 from mailer.rendering import Letterhead
 from mailer.seals import Sealer
 from mailer.transport import Transport
-from models import deliveries, outbox
+from models import deliveries
 from models.deliveries import Try
 from models.outbox import Mail, MailState
 from models.reading import Row
@@ -29,10 +39,20 @@ POLL_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 15.0
 FIRST_DELAY = timedelta(minutes=1)
 LONGEST_DELAY = timedelta(hours=6)
+APART_DELAY = timedelta(seconds=10)  # a mail to a slow address looks this often for a place apart
 
 Matter = Mapping[int, Sequence[Row]]  # what the periodical mails of a batch tell, by the mail's id
 
 log = structlog.get_logger(__name__)
+
+
+@dataclass
+class Batch:
+    """The mails of one claim, and the failure that would befall each of them, once one has met it."""
+
+    mails: list[Mail]
+    told: Matter
+    away: ServerAway | None = None
 
 
 class Courier:
@@ -47,6 +67,7 @@ class Courier:
         owner: str,
         batch: int = BATCH,
         lease: timedelta = LEASE,
+        pace: Pace = Pace(),
         chance: random.Random | None = None,
         zone: ZoneInfo = ZoneInfo("Europe/Paris"),
     ) -> None:
@@ -55,10 +76,14 @@ class Courier:
         self._sealer = sealer
         self._owner = f"{owner[:80]}:{os.urandom(6).hex()}"
         self._batch = batch
-        self._lease = lease
+        self._poll = min(POLL_SECONDS, lease.total_seconds() / BEATS)
         self._chance = chance or random.SystemRandom()
         self._zone = zone
-        self._ledger = Ledger()
+        self._holds = Holds(self._owner, lease)
+        self._ledger = Ledger(self._holds.forget)
+        self._lanes = Lanes(pace)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._troubles: list[BaseException] = []
         self._stopping = False
         self._wake: asyncio.Event | None = None
 
@@ -68,20 +93,15 @@ class Courier:
         Raises:
             DatabaseAway: when the database can't be reached; what was sent is remembered and recorded next time.
         """
-        await self._ledger.settle()
-        mails = await outbox.claim(owner=self._owner, now=now, until=now + self._lease, limit=self._batch)
-        if not mails:
-            return 0
-        ids = [mail.id for mail in mails]
-        async with Lease(ids, owner=self._owner, now=now, length=self._lease) as lease:
-            told = await digests.matter(mails, now.astimezone(self._zone).date())
-            self._ledger.begin(await deliveries.refused_among({mail.account_id for mail in mails if mail.account_id}))
-            await self._deliver_all(mails, told, lease)
-            await self._ledger.settle()
-        return len(mails)
+        try:
+            claimed = await self._begin_batch(now)
+            await self._finish_all()
+        finally:
+            await self._holds.rest()
+        return claimed
 
     async def run(self, wake: asyncio.Event, clock: Callable[[], datetime]) -> None:
-        """Work until `stop` is called or the task is cancelled, which lets the mail in hand be finished."""
+        """Work until `stop` is called or the task is cancelled, which lets the mails in hand be finished."""
         self._wake = wake
         work = asyncio.create_task(self._work(wake, clock))
         try:
@@ -92,71 +112,152 @@ class Courier:
             raise
 
     def stop(self) -> None:
-        """Make `run` return once the mail in hand is finished; claimed mails that weren't tried are given back."""
+        """Make `run` return once the mails in hand are finished; claimed mails that weren't tried are given back."""
         self._stopping = True
         if self._wake is not None:
             self._wake.set()
 
     async def _work(self, wake: asyncio.Event, clock: Callable[[], datetime]) -> None:
-        pause = POLL_SECONDS
+        pause = self._poll
         while not self._stopping:
             wake.clear()
             try:
-                if await self.run_once(clock()):
+                if await self._begin_batch(clock()):
                     continue
                 await self._transport.rest()
-                pause = POLL_SECONDS
+                pause = self._poll
             except Exception:
                 log.exception("courier_hindered", pause=pause)
                 await self._wait(wake, pause)
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
             else:
-                await self._wait(wake, POLL_SECONDS)
+                await self._wait(wake, self._poll)
+        try:
+            await self._lanes.close()
+            await self._finish_all()
+        except Exception:
+            log.exception("courier_stopped_hindered")  # the leases of what it held lapse
+        await self._holds.rest()
         await self._transport.close()
 
     async def _wait(self, wake: asyncio.Event, seconds: float) -> None:
         with suppress(TimeoutError):
             await asyncio.wait_for(wake.wait(), seconds)
 
-    async def _deliver_all(self, mails: list[Mail], told: Matter, lease: Lease) -> None:
-        away: ServerAway | None = None
-        for mail in mails:
-            if self._stopping:
+    # ------------------------------------------------------------------ a batch
+    async def _begin_batch(self, now: datetime) -> int:
+        """Claim a batch and begin with each of its mails, slow ones being finished later; how many were claimed."""
+        self._raise_trouble()
+        await self._ledger.settle()
+        mails = await self._holds.claim(now, self._batch)
+        waiting = {mail.id for mail in mails}
+        try:
+            if mails:
+                told = await digests.matter(mails, now.astimezone(self._zone).date())
+                accounts = {mail.account_id for mail in mails if mail.account_id}
+                self._ledger.expect(await deliveries.refused_among(accounts))
+                await self._begin_each(Batch(mails, told), waiting)
+        finally:
+            await self._holds.release(waiting)
+        return len(mails)
+
+    async def _begin_each(self, batch: Batch, waiting: set[int]) -> None:
+        """Begin with each mail of the batch, and take it out of those that wait."""
+        apart: list[Mail] = []
+        for mail in batch.mails:
+            await self._ledger.room()
+            if self._stopping or self._troubles:
                 return
-            if not lease.holds(mail.id):
+            if not self._holds.may_finish(mail.id):
                 log.warning("mail_lease_lost", mail=mail.id)
                 continue
-            if away is None:
-                away = await self._deliver(mail, told, lease)
+            composed = await self._compose(mail, batch.told)
+            if composed is None:
+                waiting.discard(mail.id)
+                continue
+            place = None if batch.away else await self._lanes.place(mail.address)
+            if place is not None and (self._stopping or batch.away):
+                self._lanes.leave(place)
+                if self._stopping:
+                    return
+            waiting.discard(mail.id)
+            if batch.away is not None:
+                self._begin(self._postpone(mail, batch.away))
+            elif place is None:
+                apart.append(mail)
             else:
-                await self._postpone(mail, away, lease)
-            lease.settle(mail.id)
+                self._begin(self._deliver(mail, composed, place, batch))
+        await self._set_apart(apart)
 
-    async def _deliver(self, mail: Mail, told: Matter, lease: Lease) -> ServerAway | None:
-        """See one mail to its outcome; a failure that would befall every other mail as well is handed back."""
-        composed = await self._compose(mail, told, lease)
-        if composed is None:
-            return None
+    def _begin(self, act: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(act)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (failure := task.exception()) is not None:
+            self._troubles.append(failure)
+
+    async def _finish_all(self) -> None:
+        """Return once every mail in hand has its outcome, recorded.
+
+        Raises:
+            DatabaseAway: when that couldn't be recorded.
+        """
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+        self._raise_trouble()
+        await self._ledger.settle()
+
+    def _raise_trouble(self) -> None:
+        troubles, self._troubles = self._troubles, []
+        for trouble in troubles:
+            raise trouble
+
+    # ------------------------------------------------------------------ a mail
+    async def _deliver(self, mail: Mail, composed: EmailMessage, place: Place, batch: Batch) -> None:
+        """See one mail to its outcome."""
+
+        def may_finish() -> bool:
+            place.finishing = self._holds.may_finish(mail.id)
+            return place.finishing
+
         try:
-            answer = await self._transport.send(composed)
-        except PermanentFailure as failure:
-            tried = self._try(mail, lease, failure)
-            await self._bury(tried, MailState.REFUSED, unreachable=isinstance(failure, RecipientRefused))
-            return None
+            answer = await place.talk(self._transport.send(composed, may_finish))
         except Exception as failure:
-            if not isinstance(failure, TransportFailure | OSError):
-                log.exception("mail_transport_broken", mail=mail.id)
-            await self._postpone(mail, failure, lease)
-            return failure if isinstance(failure, ServerAway) else None
-        lease.settle(mail.id)  # even if it can't be recorded now: it must not be given back and sent again
-        await self._ledger.sent(Try(mail, self._owner, lease.now(), answer=answer))
-        log.info("mail_sent", mail=mail.id, kind=mail.message, attempt=mail.attempts)
-        return None
+            if isinstance(failure, TransportFailure) and not isinstance(failure, ServerAway | ServerCrowded):
+                self._lanes.leave(place, answered=failure.code is not None)
+            else:
+                self._lanes.leave(place)
+            await self._failed(mail, failure, batch)
+        else:
+            self._lanes.leave(place, answered=True)
+            self._ledger.sent(Try(mail, self._owner, self._holds.now(), answer=answer))
+            log.info("mail_sent", mail=mail.id, kind=mail.message, attempt=mail.attempts)
 
-    async def _compose(self, mail: Mail, told: Matter, lease: Lease) -> EmailMessage | None:
+    async def _failed(self, mail: Mail, failure: Exception, batch: Batch) -> None:
+        match failure:
+            case HoldLost():
+                log.warning("mail_lease_lost", mail=mail.id)
+                await self._holds.release([mail.id])
+            case ServerCrowded():
+                self._lanes.narrow()
+                await self._set_apart([mail], delay=timedelta(seconds=self._poll))
+            case PermanentFailure():
+                unreachable = isinstance(failure, RecipientRefused)
+                await self._bury(self._try(mail, failure), MailState.REFUSED, unreachable=unreachable)
+            case _:
+                if isinstance(failure, ServerAway):
+                    batch.away = failure
+                elif not isinstance(failure, TransportFailure | OSError):
+                    log.error("mail_transport_broken", mail=mail.id, exc_info=failure)
+                await self._postpone(mail, failure)
+
+    async def _compose(self, mail: Mail, told: Matter) -> EmailMessage | None:
         """The mail as it is to be sent; None when it isn't to be sent any more, and why is recorded."""
         rows = told.get(mail.id)
-        if mail.expires_at is not None and mail.expires_at <= lease.now():
+        if mail.expires_at is not None and mail.expires_at <= self._holds.now():
             state, why = MailState.EXPIRED, "the link died before the mail could be sent"
         elif rows is not None and not rows:
             state, why = MailState.WITHDRAWN, "nothing of it concerns its reader any more"
@@ -167,26 +268,39 @@ class Courier:
                 state, why = MailState.UNRENDERABLE, f"{type(error).__name__}: {error}"
                 kind = type(error).__name__  # no address in logs
                 log.error("mail_unrenderable", mail=mail.id, kind=mail.message, error=kind)
-        await self._bury(Try(mail, self._owner, lease.now(), answer=why), state)
+        await self._bury(Try(mail, self._owner, self._holds.now(), answer=why), state)
         return None
 
-    def _try(self, mail: Mail, lease: Lease, failure: Exception) -> Try:
+    def _try(self, mail: Mail, failure: Exception) -> Try:
         code = failure.code if isinstance(failure, TransportFailure) else None
-        return Try(mail, self._owner, lease.now(), code, wording.one_line(str(failure)))
+        return Try(mail, self._owner, self._holds.now(), code, wording.one_line(str(failure)))
 
-    async def _postpone(self, mail: Mail, failure: Exception, lease: Lease) -> None:
-        tried = self._try(mail, lease, failure)
+    async def _set_apart(self, mails: Sequence[Mail], delay: timedelta = APART_DELAY) -> None:
+        """Give back mails for which there is no place now, so that they come again soon; those past their time end."""
+        now = self._holds.now()
+        for mail in mails:
+            if now >= (mail.expires_at or mail.give_up_at):
+                await self._postpone(mail, TemporaryFailure("its address was too slow to answer in time"))
+        if mails:
+            due_at = now + delay * self._chance.uniform(0.8, 1.2)
+            await self._holds.set_apart([mail.id for mail in mails], due_at)
+            log.info("mails_set_apart", mails=len(mails), due_at=due_at)
+
+    async def _postpone(self, mail: Mail, failure: Exception) -> None:
+        tried = self._try(mail, failure)
         due_at = tried.at + delay(mail.attempts, self._chance)
         if due_at >= (mail.expires_at or mail.give_up_at):
             await self._bury(tried, MailState.EXPIRED if mail.expires_at else MailState.EXHAUSTED)
             return
         await deliveries.postponed(tried, due_at)
+        self._holds.forget(mail.id)
         fate = {"attempt": mail.attempts, "code": tried.code, "due_at": due_at}
         log.warning("mail_postponed", mail=mail.id, kind=mail.message, **fate)
 
     async def _bury(self, tried: Try, state: MailState, *, unreachable: bool = False) -> None:
         await deliveries.given_up(tried, state, unreachable=unreachable)
         mail = tried.mail
+        self._holds.forget(mail.id)
         log.error("mail_given_up", mail=mail.id, kind=mail.message, attempt=mail.attempts, state=state.value)
 
 

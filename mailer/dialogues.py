@@ -2,14 +2,23 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
-from mailer.failures import PermanentFailure, RecipientRefused, SenderRefused, TemporaryFailure, TransportFailure
+from mailer.failures import (
+    HoldLost,
+    PermanentFailure,
+    RecipientRefused,
+    SenderRefused,
+    TemporaryFailure,
+    TransportFailure,
+)
 
 T = TypeVar("T")
 LONGEST_REPLY = 64 * 1024
+AT_ONCE = 64 * 1024  # what is longer takes time to leave, and whether it may be finished is known only then
 _WANTS_LOGIN = {530, 534, 535, 538}
 _STUFFED = re.compile(rb"^\.", re.MULTILINE)
 
@@ -79,17 +88,18 @@ class Dialogue:
         """Is the connection there, as far as this side knows?"""
         return not self._writer.is_closing() and not self._reader.at_eof()
 
-    async def send(self, envelope: Envelope) -> str:
-        """Hand one mail over; the server's last words on it.
+    async def send(self, envelope: Envelope, may_finish: Callable[[], bool]) -> str:
+        """Hand one mail over; the server's last words on it. The last dot is said only if `may_finish` says yes then.
 
         Raises:
+            HoldLost: when the mail may not be finished any more; the server drops what it has of it.
             SenderRefused: when the server takes no mail from us now.
             RecipientRefused, PermanentFailure: when it will never take this one.
             TemporaryFailure: when it doesn't take it now, or went away on the way.
         """
         finished = False
         try:
-            answer = await self._dialogue(envelope)
+            answer = await self._dialogue(envelope, may_finish)
             finished = True
         except TransportFailure as failure:
             finished = failure.code is not None and failure.code != 421  # else the connection is worth nothing more
@@ -101,12 +111,14 @@ class Dialogue:
 
     async def noop(self) -> None:
         """Ask whether the server is still there; the connection is closed when it isn't."""
-        try:
+        there = False
+        with suppress(TransportFailure):
             self._say(b"NOOP\r\n")
-            if not (await self._reply(self._patience.connect)).is_good:
-                self.close()
-        except TransportFailure:
-            self.close()
+            try:
+                there = (await self._reply(self._patience.connect)).is_good
+            finally:
+                if not there:
+                    self.close()
 
     async def quit(self) -> None:
         """Take leave, and close the connection."""
@@ -123,11 +135,11 @@ class Dialogue:
         self._writer.close()
 
     # ------------------------------------------------------------------ one mail
-    async def _dialogue(self, envelope: Envelope) -> str:
+    async def _dialogue(self, envelope: Envelope, may_finish: Callable[[], bool]) -> str:
         begun, named, ready = await self._opening(self._commands(envelope))
         refusal = _refusal(begun, named, ready)
         if refusal is None:
-            return await self._content(envelope.content)
+            return await self._content(envelope.content, may_finish)
         if ready is not None and ready.code == 354:
             self.close()  # it awaits a mail to nobody: even an empty one must not reach anybody
         elif refusal.code != 421:
@@ -150,8 +162,15 @@ class Dialogue:
         assert begun is not None
         return begun, rest[0], rest[1]
 
-    async def _content(self, content: bytes) -> str:
-        self._say(_STUFFED.sub(b"..", content) + b".\r\n")
+    async def _content(self, content: bytes, may_finish: Callable[[], bool]) -> str:
+        stuffed = _STUFFED.sub(b"..", content)
+        if len(stuffed) > AT_ONCE:
+            self._say(stuffed)
+            await self._within(self._writer.drain(), self._patience.end)
+            stuffed = b""
+        if not may_finish():
+            raise HoldLost
+        self._say(stuffed + b".\r\n")
         await self._within(self._writer.drain(), self._patience.end)
         taken = await self._reply(self._patience.end)
         if not taken.is_good:

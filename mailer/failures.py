@@ -3,9 +3,11 @@
 TransportFailure
     TemporaryFailure    the same mail may leave later
         SenderRefused   the server takes none of ours now, or no more over this connection
+        ServerCrowded   the server takes no more connections than we have
         ServerAway      no mail would leave now
     PermanentFailure    the server will never take this mail
         RecipientRefused    because of the address it goes to
+HoldLost                the courier may finish the mail no more: another one may have it by now
 """
 
 
@@ -25,6 +27,10 @@ class SenderRefused(TemporaryFailure):
     """The server takes no mail of ours now, or no more over this connection: it is no fault of the mail's."""
 
 
+class ServerCrowded(TemporaryFailure):
+    """The server takes no more connections than this courier has already: the mail may leave over one of them."""
+
+
 class ServerAway(TemporaryFailure):
     """The server can't be reached, or doesn't let this installation in: no mail would leave now."""
 
@@ -35,3 +41,7 @@ class PermanentFailure(TransportFailure):
 
 class RecipientRefused(PermanentFailure):
     """The server will never take a mail to this address."""
+
+
+class HoldLost(Exception):
+    """The courier's lease on the mail is over, or about to be: the mail was not finished, so nobody gets it."""

@@ -3,12 +3,15 @@
 import asyncio
 import os
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from email import policy
 from email.message import EmailMessage
 from email.parser import BytesParser
 from pathlib import Path
+
+from mailer.failures import HoldLost
 
 _NAME = re.compile(r"[\w@+-][\w.@+-]*\.eml")
 
@@ -19,12 +22,15 @@ class FolderTransport:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    async def send(self, message: EmailMessage) -> str:
-        """Write the mail, whole or not at all; that it was written.
+    async def send(self, message: EmailMessage, may_finish: Callable[[], bool]) -> str:
+        """Write the mail, whole or not at all; that it was written. Written again it is the same file.
 
         Raises:
+            HoldLost: when it may not be finished any more.
             OSError: when the folder can't be written.
         """
+        if not may_finish():
+            raise HoldLost
         await asyncio.to_thread(self._write, message)
         return "written to a file"
 

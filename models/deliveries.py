@@ -60,8 +60,10 @@ class Try:
         )
 
 
-async def sent(tries: Sequence[Try], *, refused: Collection[int] = ()) -> None:
+async def sent(tries: Sequence[Try], *, refused: Collection[int] = (), again: bool = False) -> None:
     """The server took these mails: a fact, whoever holds their leases by now; `refused` accounts are reached again.
+
+    Where it is said `again`, as nobody knows whether it was written the first time, it stands there once.
 
     Raises:
         DatabaseAway: when the database can't be reached.
@@ -72,10 +74,19 @@ async def sent(tries: Sequence[Try], *, refused: Collection[int] = ()) -> None:
             " last_error = NULL WHERE id IN :ids AND state <> 'SENT' RETURNING id",
             {"ids": [tried.mail.id for tried in tries], "at": max(tried.at for tried in tries)},
         )
+        if again:
+            tries = await _unwritten(tries)
         await MailAttempt.bulk_create([tried.ended(Outcome.SENT) for tried in tries])
         for tried in tries:
             if tried.mail.account_id in refused:
                 await _reached(tried)
+
+
+async def _unwritten(tries: Sequence[Try]) -> list[Try]:
+    """Those of the tries that aren't in the mails' history yet: a courier has a mail taken once."""
+    ids = [tried.mail.id for tried in tries]
+    written = await MailAttempt.filter(mail_id__in=ids, outcome=Outcome.SENT).values_list("mail_id", "courier")
+    return [tried for tried in tries if (tried.mail.id, tried.courier) not in written]
 
 
 async def postponed(tried: Try, due_at: datetime) -> None:

@@ -1,8 +1,8 @@
 """The outbox: one row per mail, written in the transaction of the change it tells; couriers claim rows by lease."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -99,28 +99,34 @@ async def insert_all(mails: Sequence[NewMail]) -> None:
 
 # ------------------------------------------------------------------ couriers
 # The state is written out in the text, not bound, so that the planner may use the partial indexes.
-_DUE = "state = 'PENDING' AND due_at <= :now AND (lease_until IS NULL OR lease_until <= :now)"
+_DUE = "state = 'PENDING' AND due_at <= :now AND (lease_until IS NULL OR lease_until <= :lapsed AND NOT (id IN :held))"
+_NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-async def claim(*, owner: str, now: datetime, until: datetime, limit: int) -> list[Mail]:
+async def claim(
+    *, owner: str, now: datetime, until: datetime, limit: int, lapsed: datetime | None = None, held: Sequence[int] = ()
+) -> list[Mail]:
     """Lease at most `limit` due mails to `owner`, the longest due first; no other courier gets them before `until`.
+
+    Those leased before are among them when their lease ended by `lapsed`, unless they are `held` by whoever asks.
 
     Raises:
         DatabaseAway: when the database can't be reached.
     """
-    if not await database.fetch(f"SELECT id FROM outbox WHERE {_DUE} LIMIT 1", {"now": now}):
+    which = {"now": now, "lapsed": lapsed or _NEVER, "held": list(held)}
+    if not await database.fetch(f"SELECT id FROM outbox WHERE {_DUE} LIMIT 1", which):
         return []  # a look is free, while an UPDATE that changes nothing still takes SQLite's only writer's place
     skip = "" if database.is_sqlite() else " FOR UPDATE SKIP LOCKED"
     rows = await database.fetch(
         f"WITH due AS MATERIALIZED (SELECT id FROM outbox WHERE {_DUE} ORDER BY due_at, id LIMIT :limit{skip})"
         " UPDATE outbox SET lease_owner = :owner, lease_until = :until, attempts = attempts + 1"
         " WHERE id IN (SELECT id FROM due) RETURNING id",
-        {"now": now, "limit": limit, "owner": owner, "until": until},
+        {**which, "limit": limit, "owner": owner, "until": until},
     )
     return await Mail.filter(id__in=[row["id"] for row in rows]).order_by("due_at", "id")
 
 
-async def renew(ids: Sequence[int], *, owner: str, until: datetime) -> set[int]:
+async def renew(ids: Collection[int], *, owner: str, until: datetime) -> set[int]:
     """Lengthen the leases that `owner` still holds on these mails; the ids that are still theirs.
 
     Raises:
@@ -134,16 +140,17 @@ async def renew(ids: Sequence[int], *, owner: str, until: datetime) -> set[int]:
     return {row["id"] for row in rows}
 
 
-async def release(ids: Sequence[int], *, owner: str) -> None:
-    """Give back mails that were claimed but not tried.
+async def release(ids: Sequence[int], *, owner: str, due_at: datetime | None = None) -> None:
+    """Give back mails that were claimed but not tried, due as they were or at another instant.
 
     Raises:
         DatabaseAway: when the database can't be reached.
     """
+    due = "" if due_at is None else ", due_at = :due_at"
     await database.fetch(
-        "UPDATE outbox SET lease_owner = NULL, lease_until = NULL, attempts = attempts - 1"
+        f"UPDATE outbox SET lease_owner = NULL, lease_until = NULL, attempts = attempts - 1{due}"
         " WHERE id IN :ids AND lease_owner = :owner AND state = 'PENDING' RETURNING id",
-        {"ids": list(ids), "owner": owner},
+        {"ids": list(ids), "owner": owner, "due_at": due_at},
     )
 
 

@@ -35,6 +35,7 @@ class Post:
         self.release: asyncio.Event = asyncio.Event()
         self.taken: list[tuple[str, bytes]] = []
         self.connections = 0
+        self.most_open: int | None = None  # so many connections at once, and no more
         self.together = 0  # how many times DATA came without waiting for the answer to MAIL
         self.port = 0
         self._open: set[asyncio.Task[None]] = set()
@@ -51,6 +52,10 @@ class Post:
         assert task is not None
         self._open.add(task)
         try:
+            if self.most_open is not None and len(self._open) > self.most_open:
+                writer.write(b"421 4.7.0 too many connections\r\n")
+                await writer.drain()
+                raise EOFError
             await _Conversation(self, reader, writer).hold()
         except (OSError, EOFError, asyncio.CancelledError):
             pass

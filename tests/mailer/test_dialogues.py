@@ -25,7 +25,7 @@ from tests.graph.servers import free_port
 from tests.mailer import posts
 from tests.mailer.letters import LETTERHEAD, SEALER
 from tests.mailer.posts import OFFERS, Act, Post
-from tests.mailer.test_transports import a_mail
+from tests.mailer.test_transports import a_mail, always
 
 CHANGED = messages.PasswordChanged(at=NOW)
 QUICK = Patience(connect=0.3, step=0.3, end=0.3)
@@ -90,7 +90,7 @@ def doubles(post: Post) -> int:
 async def test_commands_go_together_where_the_server_allows_and_one_after_the_other_elsewhere(post: Post) -> None:
     transport = transport_to(post.port)
     for number in range(3):
-        assert await transport.send(a_mail(f"<{number}@rattache.example>")) == "250 2.0.0 taken"
+        assert await transport.send(a_mail(f"<{number}@rattache.example>"), always) == "250 2.0.0 taken"
     assert post.connections == 1
     assert post.together == (3 if post.offers else 0)
     assert [mail["Message-ID"] for mail in post.mails] == [f"<{number}@rattache.example>" for number in range(3)]
@@ -100,7 +100,7 @@ async def test_a_line_that_begins_with_a_dot_arrives_as_it_was(post: Post) -> No
     mail = a_mail()
     mail.set_content(".\n..\nend\n.")
     transport = transport_to(post.port)
-    await transport.send(mail)
+    await transport.send(mail, always)
     assert post.mails[0].get_content().replace("\r\n", "\n") == ".\n..\nend\n.\n"
 
 
@@ -108,16 +108,16 @@ async def test_the_next_mail_goes_over_the_same_connection_after_a_refusal(post:
     post.script["RCPT"] = ["550 5.1.1 no such user"]
     transport = transport_to(post.port)
     with pytest.raises(RecipientRefused, match=r"^550 5\.1\.1 no such user$"):
-        await transport.send(a_mail("<1@rattache.example>"))
-    await transport.send(a_mail("<2@rattache.example>"))
+        await transport.send(a_mail("<1@rattache.example>"), always)
+    await transport.send(a_mail("<2@rattache.example>"), always)
     assert (post.connections, len(post.taken)) == (1, 1)
 
 
 async def test_a_server_that_counts_mails_is_called_again(post: Post) -> None:
     transport = transport_to(post.port)
-    await transport.send(a_mail("<1@rattache.example>"))
+    await transport.send(a_mail("<1@rattache.example>"), always)
     post.script["MAIL"] = ["421 4.7.0 too many over this connection"]
-    await transport.send(a_mail("<2@rattache.example>"))
+    await transport.send(a_mail("<2@rattache.example>"), always)
     assert (post.connections, len(post.taken)) == (2, 2)
 
 
