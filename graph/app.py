@@ -35,6 +35,7 @@ from graph import (
 )
 from graph.authentication import Authentication
 from graph.bodies import Bodies
+from graph.connections import Connections
 from graph.endpoint import Endpoint
 from graph.limits import Gate, Limits
 from graph.metrics import Metrics
@@ -186,13 +187,17 @@ def create_app(
     limits = Limits(settings.rate_limits, settings.redis_url)
     running = Running(settings, office_of(settings, clock, bell, wakings), bell, sends, prepare, limits)
     metrics = Metrics()
+    connections = Connections(
+        settings.connections, settings.connections_per_source, settings.forwarded_allow_ips,
+        metrics.refuse,
+    )  # fmt: skip
 
     @asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+    async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Connections]]:
         await running.start()
         try:
             with shutdowns.heard(running.dismiss):
-                yield
+                yield {"connections": connections}  # which is how each connection comes to know them
         finally:
             await running.stop()
 
@@ -200,12 +205,19 @@ def create_app(
     if settings.allowed_origins:
         middleware.append(_cors(settings))
     return Starlette(
-        routes=routes(settings, running, metrics, on_loopback, wakings), middleware=middleware, lifespan=lifespan
+        routes=routes(settings, running, metrics, on_loopback, wakings, connections),
+        middleware=middleware,
+        lifespan=lifespan,
     )
 
 
 def routes(
-    settings: Settings, running: Running, metrics: Metrics, on_loopback: bool, wakings: Wakings
+    settings: Settings,
+    running: Running,
+    metrics: Metrics,
+    on_loopback: bool,
+    wakings: Wakings,
+    connections: Connections,
 ) -> list[BaseRoute]:
     """Every address the server answers at."""
     trusted = Trusted(settings.public_url, settings.allowed_origins)
@@ -220,7 +232,7 @@ def routes(
         introspection=settings.introspection,
     )
     endpoint.live = running.live = Live(endpoint.executions, entrance, metrics, wakings)
-    graphql = Gate(Bodies(endpoint), limits)
+    graphql = Gate(Bodies(endpoint), limits, connections)
     shows_mails = settings.smtp is None and settings.is_local and on_loopback
     sign_in_url = settings.account_app_url or ("/graphql" if settings.graphiql else None)
     return [

@@ -1,5 +1,6 @@
 """How a posted form is read: from our own pages only, of a small size, as text."""
 
+import asyncio
 from urllib.parse import parse_qsl
 
 from starlette.exceptions import HTTPException
@@ -8,23 +9,22 @@ from starlette.requests import Request
 from graph.origins import Trusted
 
 MOST_BYTES = 16 * 1024
+SECONDS = 10.0
+CLOSING = {"Connection": "close"}
 
 
 async def read(request: Request, trusted: Trusted) -> dict[str, str]:
     """The fields of a form that one of our pages posted; the details of a refusal name the page that explains it.
 
     Raises:
-        HTTPException: 403 from another site, 415 for another content type, 413 beyond 16 KiB, 400 when it isn't text.
+        HTTPException: 403 from another site, 415 for another content type, 413 beyond 16 KiB, 408 after 10 s, 400 when
+            it isn't text.
     """
     if is_foreign(request, trusted):
         raise HTTPException(403, "foreign")
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/x-www-form-urlencoded":
         raise HTTPException(415, "form")
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MOST_BYTES:
-            raise HTTPException(413, "form")
+    body = await received(request, MOST_BYTES)
     try:
         fields = dict(parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=20, errors="strict"))
     except ValueError as error:
@@ -33,6 +33,24 @@ async def read(request: Request, trusted: Trusted) -> dict[str, str]:
     if any("\0" in value for value in fields.values()):
         raise HTTPException(400, "form")
     return fields
+
+
+async def received(request: Request, most: int) -> bytes:
+    """The body of a form, which has ten seconds to arrive.
+
+    Raises:
+        HTTPException: 413 when it has more bytes than `most`, 408 when it takes longer; the rest isn't read.
+    """
+    body = bytearray()
+    try:
+        async with asyncio.timeout(SECONDS):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > most:
+                    raise HTTPException(413, "form", CLOSING)
+    except TimeoutError:
+        raise HTTPException(408, "form", CLOSING) from None
+    return bytes(body)
 
 
 def is_foreign(request: Request, trusted: Trusted) -> bool:

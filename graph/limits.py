@@ -1,6 +1,5 @@
 """Limits per source: how often one address on the network may ask, in memory or shared through Redis."""
 
-import ipaddress
 import math
 import time
 from dataclasses import dataclass, field
@@ -17,7 +16,8 @@ from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from graph import answers
+from graph import answers, sources
+from graph.connections import Connections
 from models.errors import RateLimited
 
 EVERYTHING = RateLimitItemPerMinute(600)
@@ -29,16 +29,8 @@ log = structlog.get_logger(__name__)
 
 
 def source_of(connection: HTTPConnection) -> str:
-    """Who is counted: an IPv4 address, or the /64 network of an IPv6 one, since a household has all of that."""
-    host = connection.client.host if connection.client else ""
-    try:
-        address = ipaddress.ip_address(host.partition("%")[0])
-    except ValueError:
-        return host or "unknown"
-    if isinstance(address, ipaddress.IPv6Address):
-        mapped = address.ipv4_mapped
-        return str(mapped) if mapped else str(ipaddress.ip_network((address, 64), strict=False))
-    return str(address)
+    """The source that a request is counted for."""
+    return sources.of_host(connection.client.host if connection.client else "")
 
 
 @dataclass
@@ -107,17 +99,23 @@ def _redis(url: str, pool: ConnectionPool) -> Storage:
 
 
 class Gate:
-    """Lets at most 600 requests a minute of each source through to `app`; the next ones get 429."""
+    """Lets at most 600 requests a minute of each source through to `app`, and no more at once than it may connect.
 
-    def __init__(self, app: ASGIApp, limits: Limits) -> None:
+    Behind a proxy the connections are the proxy's, whoever is behind it: what lasts is counted here by its own source.
+    """
+
+    def __init__(self, app: ASGIApp, limits: Limits, connections: Connections | None = None) -> None:
         self.app = app
         self.limits = limits
+        self.at_once = (connections or Connections()).apart()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve the request, or answer 429 with a GraphQL error that says when to come back."""
+        source = source_of(HTTPConnection(scope))
         try:
-            if scope["type"] in ("http", "websocket"):
-                await self.limits.count(EVERYTHING, "requests", source_of(HTTPConnection(scope)))
+            await self.limits.count(EVERYTHING, "requests", source)
+            if not self.at_once.enter(source):
+                raise RateLimited(1)
         except RateLimited as limited:
             if scope["type"] == "websocket":
                 await send({"type": "websocket.close"})  # before it is accepted: the handshake is answered 403
@@ -129,4 +127,7 @@ class Gate:
             response = answers.respond(answers.encode({"errors": [error]}), media_type, 429, headers)
             await response(scope, receive, send)
             return
-        await self.app(scope, receive, send)
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            self.at_once.leave(source)

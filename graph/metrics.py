@@ -24,6 +24,10 @@ class Metrics:
             "rattache_outbox_oldest_seconds", "How long the oldest of them has waited.", registry=self.registry
         )
 
+        self.refused = Counter(
+            "rattache_connections_refused", "What was refused before any application saw it, by reason.",
+            ["reason"], registry=self.registry,
+        )  # fmt: skip
         self.live_connections = Gauge(
             "rattache_live_connections", "Connections of signed-in readers, WebSocket or event stream.",
             registry=self.registry,
@@ -44,6 +48,10 @@ class Metrics:
         self.seconds.labels(place if place in PLACES else "other", f"{status // 100}xx").observe(seconds)
         if outcome:
             self.operations.labels(outcome).inc()
+
+    def refuse(self, reason: str) -> None:
+        """Count one connection or request that was refused early."""
+        self.refused.labels(reason).inc()
 
     def outbox(self, number: int, since: datetime | None, now: datetime) -> None:
         """Note how many mails wait, and since when."""

@@ -244,7 +244,9 @@ def answered(get: Handler, post: Handler) -> Handler:
         except DatabaseAway:
             return layouts.render("problem.html", language, {"problem": "away"}, 503, {"Retry-After": "5"})
         except HTTPException as refusal:
-            return layouts.render("problem.html", language, {"problem": refusal.detail}, refusal.status_code)
+            return layouts.render(
+                "problem.html", language, {"problem": refusal.detail}, refusal.status_code, refusal.headers
+            )
 
     return answer
 

@@ -8,7 +8,7 @@ import typer
 import uvicorn
 from starlette.applications import Starlette
 
-from graph import app, bodies, demo, keys, logs, protocols, settings, workers
+from graph import app, bodies, connections, demo, keys, logs, settings, workers
 from graph.settings import LOOPBACK, Settings, SettingsRefused
 from models import database
 from schema import sdl
@@ -16,8 +16,8 @@ from schema import sdl
 OPTIONS = "RATTACHE_SERVE"  # how the options reach the processes of `--workers`: a host, and the words that follow
 GRACE_SECONDS = 15
 PROTOCOLS: dict[str, Any] = {
-    "http": protocols.HttpProtocol,
-    "ws": protocols.WebSocketProtocol,
+    "http": connections.HttpConnection,
+    "ws": connections.SocketConnection,
     "ws_max_size": bodies.MEBIBYTE,
     "ws_per_message_deflate": False,  # most messages are short, and each connection would keep a dictionary
     "ws_ping_interval": None,  # pings of our own go to all readers, in the protocol that they speak
@@ -64,8 +64,14 @@ def serve(
         log_config=None,
         server_header=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
+        **proxies(chosen),
         **PROTOCOLS,
     )
+
+
+def proxies(settings: Settings) -> dict[str, Any]:
+    """Whose word about the source of a request the server takes: nobody's, unless it is told to."""
+    return {"proxy_headers": bool(settings.forwarded_allow_ips), "forwarded_allow_ips": [*settings.forwarded_allow_ips]}
 
 
 def application() -> Starlette:
@@ -73,8 +79,9 @@ def application() -> Starlette:
     host, port, *words = os.environ.get(OPTIONS, "127.0.0.1 8000").split()
     chosen = read(host, int(port), "demo" in words)
     logs.configure(chosen.log_format)
+    room = connections.room(chosen.connections)
     return app.create_app(
-        chosen,
+        chosen.model_copy(update={"connections": room}),
         sends="no-worker" not in words,
         on_loopback=host in LOOPBACK,
         prepare=demo.prepare if "demo" in words else None,

@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
@@ -65,6 +66,9 @@ class Settings(BaseSettings):
     job_period: Span | None = None
     live_replay: Span = timedelta(hours=24)
     rate_limits: Switch = True
+    connections: int = 10_000
+    connections_per_source: int = 512
+    forwarded_allow_ips: Annotated[tuple[str, ...], NoDecode] = ()
     graphiql: Switch = True
     introspection: Switch = True
 
@@ -143,6 +147,24 @@ class Settings(BaseSettings):
         if value < 0:
             raise ValueError("must be 0 or more")
         return value
+
+    @field_validator("connections", "connections_per_source")
+    @classmethod
+    def _number(cls, value: int) -> int:
+        if value < 1:
+            raise ValueError("must be 1 or more")
+        return value
+
+    @field_validator("forwarded_allow_ips", mode="before")
+    @classmethod
+    def _proxies(cls, value: object) -> object:
+        found = tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+        try:
+            return tuple(str(ip_network(each) if "/" in each else ip_address(each)) for each in found or ())  # type: ignore[attr-defined]
+        except ValueError as error:
+            raise ValueError(
+                "must be addresses or networks of your own proxies with commas between them, such as 10.0.0.5"
+            ) from error
 
     @field_validator("time_zone")
     @classmethod

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import parse_qsl, urlencode
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from graph import layouts
+from graph import forms, layouts
 from graph.pages import Explain, answered
 from models.accounts import Language
 from models.errors import DomainError, InvalidToken
@@ -78,11 +79,12 @@ class UnsubscriptionPage:
 
 async def _posted(request: Request) -> dict[str, str]:
     """The fields of our own form; of a mail program's post, in whatever form, nothing is needed but its address."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MOST_BYTES:
+    try:
+        body = await forms.received(request, MOST_BYTES)
+    except HTTPException as refused:
+        if refused.status_code == 413:
             return {}
+        raise
     return dict(parse_qsl(body.decode("ascii", "replace"), max_num_fields=20)) if b"=" in body else {}
 
 

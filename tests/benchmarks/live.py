@@ -197,7 +197,7 @@ async def measure(
 async def ours(subscribers: int, concerned: int) -> Costs:
     """rattache on PostgreSQL: the change is committed by another process, which gives notice after it."""
     async with people(subscribers, concerned) as (address, tokens, made):
-        settings = {"DATABASE_URL": address, "RATE_LIMITS": "off"}
+        settings = {"DATABASE_URL": address, "RATE_LIMITS": "off", "CONNECTIONS_PER_SOURCE": "20000"}
         with tempfile.TemporaryDirectory() as place, Server(Path(place), settings, "--no-worker") as server:
             writer = await asyncpg.connect(address)
 

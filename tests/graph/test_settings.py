@@ -68,6 +68,9 @@ def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) ->
         ("COURIER_LEASE", "2s", "courier_lease", timedelta(seconds=2)),
         ("JOB_PERIOD", "10s", "job_period", timedelta(seconds=10)),
         ("RATE_LIMITS", "off", "rate_limits", False),
+        ("CONNECTIONS", "500", "connections", 500),
+        ("CONNECTIONS_PER_SOURCE", "20", "connections_per_source", 20),
+        ("FORWARDED_ALLOW_IPS", "10.0.0.5, fd00::/8", "forwarded_allow_ips", ("10.0.0.5", "fd00::/8")),
         ("GRAPHIQL", "off", "graphiql", False),
         ("INTROSPECTION", "OFF", "introspection", False),
     ],
@@ -104,6 +107,9 @@ def test_a_variable_is_read(
         ("COURIER_LEASE", "0s", "must be a second (1s) or more."),
         ("JOB_PERIOD", "0s", "must be a second (1s) or more."),
         ("RATE_LIMITS", "maybe", "must be on or off."),
+        ("CONNECTIONS", "0", "must be 1 or more."),
+        ("FORWARDED_ALLOW_IPS", "*",
+         "must be addresses or networks of your own proxies with commas between them, such as 10.0.0.5."),
     ],
 )  # fmt: skip
 def test_a_wrong_variable_is_told_in_one_sentence(
