@@ -33,6 +33,7 @@ TABLES = (
     "models.subscriptions",
     "models.occasions",
     "models.offers",
+    "models.refusals",
     "models.keys",
     "models.activities",
     "models.documents",

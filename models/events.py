@@ -145,6 +145,14 @@ class ContactEmailConfirmed(Fact):
     """The new contact address was confirmed and took effect."""
 
 
+class StructureRefused(Fact):
+    """The person won't be attached by the managers of a structure any more; `after` names it, for the person alone."""
+
+
+class StructureAccepted(Fact):
+    """The person may be attached again by the managers of a structure they had refused; `before` names it."""
+
+
 class AccountDeactivated(Fact):
     """The person deactivated their account."""
 

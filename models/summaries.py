@@ -28,6 +28,14 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     "ContactEmailReached": ("Adresse de contact de nouveau joignable.", "Contact address reached again."),
     "ContactEmailChangeRequested": ("Changement d'adresse de contact demandé.", "Change of contact address asked for."),
     "ContactEmailConfirmed": ("Nouvelle adresse de contact confirmée.", "New contact address confirmed."),
+    "StructureRefused": (
+        "Rattachements par une structure refusés désormais.",
+        "Attachments by a structure refused from now on.",
+    ),
+    "StructureAccepted": (
+        "Rattachements par une structure de nouveau possibles.",
+        "Attachments by a structure possible again.",
+    ),
     "AccountDeactivated": ("Compte désactivé.", "Account deactivated."),
     "ReactivationRequested": ("Lien de réactivation demandé.", "Reactivation link asked for."),
     "AccountReactivated": ("Compte réactivé.", "Account reactivated."),

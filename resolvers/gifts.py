@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from mailer.messages import AttachedByManager as AttachedMail
-from models import accounts, attachments, brakes, structures
+from models import accounts, attachments, brakes, refusals, structures
 from models.accounts import Account, AccountState
 from models.attachments import Attachment, AttachmentStatus, Role
 from models.errors import (
@@ -52,7 +52,8 @@ async def give(scope: Scope, gift: Gift) -> int:
     addresses a day.
 
     Raises:
-        NotFound: when there is no such structure, or no usable account of the address.
+        NotFound: when there is no such structure, or no usable account of the address, or its owner refused the
+            structure: managers can't tell one from the other.
         Forbidden: to anyone without the right, and for a secondary manager to anyone but the principal one.
         TooMany: after 20 unknown addresses in a day, or when too many mails went from the actor or to the person.
         AlreadyAttached: when the person is attached already, the actor themselves among them.
@@ -69,7 +70,7 @@ async def give(scope: Scope, gift: Gift) -> int:
         assert locked_structure is not None  # rows are never deleted
         await _must_give(scope, structure.id, gift.role)
         user = await accounts.lock(user.id)
-        if user.state not in ATTACHABLE:
+        if user.state not in ATTACHABLE or await refusals.find(user.id, structure.id) is not None:
             raise NotFound("login_email")
         services = await _check_gift(scope, gift, locked_structure)
         attachment = await _given(scope, record, gift, user, services)
@@ -102,7 +103,7 @@ async def _checked_recipient(scope: Scope, gift: Gift, structure: Structure) -> 
         problems.append(Missing("login_email"))
     else:
         with collected(problems):
-            user = await _account_of(scope, gift.login_email)
+            user = await _account_of(scope, gift.login_email, structure.id)
     with collected(problems):
         await _check_gift(scope, gift, structure)
     refuse_if_any(problems)
@@ -110,13 +111,16 @@ async def _checked_recipient(scope: Scope, gift: Gift, structure: Structure) -> 
     return user
 
 
-async def _account_of(scope: Scope, login_email: str) -> Account:
-    """The account; an unknown address is counted before it is looked at, so that parallel tries don't pass."""
+async def _account_of(scope: Scope, login_email: str, structure_id: int) -> Account:
+    """The account; to a structure that its owner refused it is none.
+
+    An unknown address is counted before it is looked at, so that parallel tries don't pass.
+    """
     key = brakes.key_of("attach-unknown", str(scope.signed_in().account_id))
     if not await brakes.take(key, scope.now(), most=UNKNOWN_ADDRESSES_A_DAY, per=timedelta(days=1)):
         raise TooMany("login_email", most=UNKNOWN_ADDRESSES_A_DAY)
     user = await accounts.by_login(email_key(login_email))
-    if user is None or user.state not in ATTACHABLE:
+    if user is None or user.state not in ATTACHABLE or await refusals.find(user.id, structure_id) is not None:
         raise NotFound("login_email")
     await brakes.give_back(key)
     return user

@@ -19,6 +19,7 @@ from schema.documents import DocumentMutation, DocumentQuery
 from schema.escalations import EscalationMutation, EscalationQuery
 from schema.lookups import LookupQuery
 from schema.offers import OfferMutation
+from schema.refusals import RefusalMutation
 from schema.services import ServiceMutation
 from schema.sessions import SessionMutation
 from schema.structures import StructureMutation, StructureQuery
@@ -40,6 +41,7 @@ Mutation: Any = merge_types(
         SpaceSubscriptionMutation,
         StructureMutation,
         OfferMutation,
+        RefusalMutation,
         ServiceMutation,
         DocumentMutation,
         ActivityMutation,

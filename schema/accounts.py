@@ -17,6 +17,7 @@ from resolvers import (
     offers,
     profiles,
     queues,
+    refusals,
     sessions,
     subscription_queues,
     users,
@@ -40,6 +41,7 @@ from schema.payloads import AcknowledgedPayload
 from schema.roots import anybody, query
 from schema.selections import selection_of
 from schema.sessions import Session
+from schema.structures import Structure
 from schema.subscriptions import SpaceSubscription, SpaceSubscriptionFilter
 from schema.users import ADDRESS_COLUMNS, PostalAddress, User, address_of
 
@@ -177,6 +179,10 @@ class Account(Node):
     @made_from("id", description="Open offers of a principal manager's seat made to the person, the oldest first.")
     async def principal_manager_offers(self: Any, info: Info) -> list[PrincipalManagerOffer]:
         return await info.context.load(offers.of_successors, self.id, selection_of(info))
+
+    @made_from("id", description="Structures whose managers can't attach the person any more, by name.")
+    async def refused_structures(self: Any, info: Info) -> list[Structure]:
+        return await info.context.load(refusals.of_accounts, self.id, selection_of(info))
 
     @made_from("id", description="What happened to the account and by it, newest first.")
     async def history(

@@ -147,6 +147,8 @@ MUTATIONS: dict[str, Row] = {
         lambda w: f'withdrawPrincipalManagerOffer(id: "{w.offer_id}") {{ errors {{ code }} }}',
         ("UNAUTHENTICATED", "NOT_FOUND", "FORBIDDEN", "FORBIDDEN", "ok", "FORBIDDEN"),
     ),
+    "refuseStructure": (act('refuseStructure(structureId: "<structure>")'), SIGNED_IN),
+    "acceptStructure": (act('acceptStructure(structureId: "<structure>")'), SIGNED_IN),
     "createStructure": (
         act(
             f'createStructure(input: {{identifierType: OTHER, identifier: "N1", name: "N", postalAddress: {ADDRESS}}})'
@@ -307,7 +309,7 @@ FIELDS: dict[str, Row] = {
 SAME_FOR_ALL = {
     "Account": "id user loginEmail contactEmail contactEmailProblem pendingContactEmail firstName lastName phone postalAddress language timeZone"
     " receiveActivityNotifications secretQuestion state reactivableUntil attachments attachmentsToReview history sessions"
-    " deactivationPreview spaceSubscriptions spaceSubscriptionsToReview access activities principalManagerOffers documents",
+    " deactivationPreview spaceSubscriptions spaceSubscriptionsToReview access activities principalManagerOffers documents refusedStructures",
     "User": "id firstName lastName displayName state",
     "Structure": "id identifierType identifier name kind status postalAddress email phone serviceCodeRequired"
     " engagementNumberRequired principalManager services openSpaces viewerAttachment",

@@ -1,0 +1,27 @@
+"""Refusing a structure's attachments, and taking that back."""
+
+import strawberry
+
+from resolvers import refusals
+from schema import ids
+from schema.context import Info
+from schema.errors import mutation
+from schema.structures import StructurePayload
+
+
+@strawberry.type
+class RefusalMutation:
+    @mutation(
+        "Refuse to be attached by the managers of a structure from now on. They aren't told, and get the same answer as"
+        " for an address without an account; an attachment that is there stays until it is removed."
+    )
+    async def refuse_structure(self, info: Info, structure_id: strawberry.ID) -> StructurePayload:
+        structure = ids.decode(structure_id, "Structure", "structure_id")
+        await refusals.refuse(info.context.scope, structure)
+        return StructurePayload(structure_id=structure)
+
+    @mutation("Let the managers of a structure that was refused attach the person again.")
+    async def accept_structure(self, info: Info, structure_id: strawberry.ID) -> StructurePayload:
+        structure = ids.decode(structure_id, "Structure", "structure_id")
+        await refusals.accept(info.context.scope, structure)
+        return StructurePayload(structure_id=structure)

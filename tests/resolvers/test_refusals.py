@@ -1,0 +1,84 @@
+"""People refuse the attachments of a structure for good, and its managers can't tell that from an unknown address."""
+
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+from models.accounts import Account
+from models.attachments import Attachment, Role
+from models.errors import NotFound
+from models.events import Event
+from models.outbox import Mail
+from models.refusals import StructureRefusal
+from models.structures import Structure
+from resolvers import gifts, refusals, requests
+from resolvers.gifts import Gift
+from resolvers.requests import NewRequest
+from resolvers.scope import Scope
+from schema import ids
+from tests import factories
+from tests.resolvers.answers import told
+from tests.resolvers.mailbox import outcomes, refused
+from tests.schema.conftest import Ask, ask
+
+__all__ = ["ask"]
+Scopes = Callable[..., Scope]
+TODAY = date(2027, 3, 15)
+
+
+def gift(structure: Structure, user: Account) -> Gift:
+    return Gift(structure.id, user.login_email, Role.SIMPLE_USER, TODAY)
+
+
+async def test_manager_of_a_refused_structure_hears_the_same_as_of_an_unknown_address(
+    db: str, scope_of: Scopes
+) -> None:
+    boss, person = await factories.person(), await factories.person()
+    structure, other = await factories.structure(boss), await factories.structure(boss)
+    await refusals.refuse(scope_of(person), structure.id)
+    async with refused((NotFound, "login_email")):
+        await gifts.give(scope_of(boss), gift(structure, person))
+    assert await Attachment.filter(user=person).count() == await Mail.all().count() == 0
+    await gifts.give(scope_of(boss), gift(other, person))  # other structures may
+    await refusals.accept(scope_of(person), structure.id)
+    await gifts.give(scope_of(boss), gift(structure, person))
+
+
+async def test_refusal_is_the_persons_own_affair_and_made_once(db: str, scope_of: Scopes) -> None:
+    person, structure = await factories.person(), await factories.structure()
+    for act in (refusals.accept, refusals.refuse, refusals.refuse, refusals.accept, refusals.accept):
+        await act(scope_of(person), structure.id)
+    events = await Event.all().order_by("id")
+    assert [(event.type, event.structure_id) for event in events] == [
+        ("StructureRefused", None), ("StructureAccepted", None)
+    ]  # fmt: skip
+    for act in (refusals.accept, refusals.refuse):
+        async with refused((NotFound, "structure_id")):
+            await act(scope_of(person), structure.id + 1)
+    assert await StructureRefusal.all().count() == 0
+
+
+async def test_refusals_made_at_once_are_one(db: str, scope_of: Scopes) -> None:
+    person, structure = await factories.person(), await factories.structure()
+    acts: list[Any] = [refusals.refuse(scope_of(person), structure.id) for _ in range(4)]
+    assert await outcomes(acts) == [None] * 4
+    assert await StructureRefusal.all().count() == 1
+    assert await factories.event_types() == ["StructureRefused"]
+
+
+async def test_whoever_refused_a_structure_may_still_ask_for_it(db: str, scope_of: Scopes) -> None:
+    person, structure = await factories.person(), await factories.structure(await factories.person())
+    await refusals.refuse(scope_of(person), structure.id)
+    assert told(await requests.request(scope_of(person), [NewRequest(structure.id, TODAY)])) == [[]]
+
+
+async def test_person_finds_the_structures_they_refused(ask: Ask) -> None:
+    person, other = await factories.person(), await factories.person()
+    named = [await factories.structure(name=name) for name in ("Zeta", "Alpha", "Mu")]
+    refuse = "mutation ($id: ID!) { refuseStructure(structureId: $id) { structure { name } errors { code } } }"
+    for structure in named[:2]:
+        answer = await ask(refuse, person, id=ids.encode("Structure", structure.id))
+        assert answer["refuseStructure"] == {"structure": {"name": structure.name}, "errors": []}
+    listed = "{ me { refusedStructures { name } } }"
+    assert (await ask(listed, person))["me"]["refusedStructures"] == [{"name": "Alpha"}, {"name": "Zeta"}]
+    assert (await ask(listed, other))["me"]["refusedStructures"] == []
