@@ -134,7 +134,7 @@ def users(today: date) -> Sheet:
             row.valid_until.isoformat() if row.valid_until else None,
             BETWEEN.join(found.services),
             BETWEEN.join(_subscription(one, place, today) for one in sorted(found.subscriptions, key=_in_order)),
-            YES_NO[row.in_effect][place],
+            YES_NO[row.gives_rights][place],
         )
 
     return Sheet(USER_COLUMNS, user)

@@ -1,6 +1,6 @@
 """Accounts: the person's row, what its state allows, and how accounts are found and read."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from tortoise import fields
@@ -284,3 +284,12 @@ VISIBLE = f"u.id = :viewer OR :viewer_is_support OR {SHARES_STRUCTURE} OR {_HOLD
 def visibility(actor: Actor) -> dict[str, object]:
     """The parameters that the conditions above need, apart from `today`."""
     return {"viewer": actor.account_id, "viewer_is_support": actor.is_support}
+
+
+async def with_candidates(structure_ids: list[int], today: date) -> set[int]:
+    """Those of the structures where somebody may become principal manager today."""
+    if not structure_ids:
+        return set()
+    bound = {"structures": structure_ids, "today": today}
+    rows = await CANDIDATES.read(["structure_id"], ["a.structure_id IN :structures", ELIGIBLE], bound)
+    return {row.structure_id for row in rows}

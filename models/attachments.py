@@ -329,6 +329,8 @@ IN_EFFECT_SQL = (
     "(a.status = 'VALIDATED' AND a.valid_from <= :today AND (a.valid_until IS NULL OR a.valid_until >= :today)"
     " AND u.state = 'ACTIVE')"
 )
+# What people read as in effect: on a structure that has ended nobody exercises rights, but for a manager to revive it.
+GIVES_RIGHTS_SQL = f"({IN_EFFECT_SQL} AND s.status = 'ACTIVE')"
 _PLAIN = ("id", "user_id", "structure_id", "on_behalf_of_id", "role", "comment", "refusal_reason", "decided_by_id")
 ATTACHMENTS = Source(
     "attachments a",
@@ -336,6 +338,7 @@ ATTACHMENTS = Source(
     | {
         "status": Column(STATUS_SQL),
         "in_effect": flag(IN_EFFECT_SQL),
+        "gives_rights": flag(GIVES_RIGHTS_SQL),
         "structure_active": flag("s.status = 'ACTIVE'"),
         "valid_from": day("a.valid_from"),
         "valid_until": day("a.valid_until"),
@@ -360,7 +363,7 @@ class AttachmentFilter:
 
     def conditions(self) -> list[str]:
         """The SQL conditions, over the parameters of `parameters`."""
-        effect = {None: None, True: IN_EFFECT_SQL, False: f"NOT {IN_EFFECT_SQL}"}[self.in_effect]
+        effect = {None: None, True: GIVES_RIGHTS_SQL, False: f"NOT {GIVES_RIGHTS_SQL}"}[self.in_effect]
         conditions = [
             f"({STATUS_SQL}) IN :statuses" if self.statuses is not None else None,
             "a.role IN :roles" if self.roles is not None else None,

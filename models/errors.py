@@ -139,6 +139,18 @@ class Conflict(DomainError):
     code = ErrorCode.CONFLICT
 
 
+class PersonUnavailable(DomainError):
+    """The account of the person concerned is deactivated, suspended or closed: nothing can be given to them now."""
+
+    code = ErrorCode.CONFLICT
+
+
+class AlreadyPrincipalManager(DomainError):
+    """The person is the principal manager of the structure already."""
+
+    code = ErrorCode.CONFLICT
+
+
 class StructureAlreadyManaged(DomainError):
     """The identifier belongs to a structure that already has a manager: ask to be attached to it instead."""
 

@@ -55,10 +55,10 @@ class AttachedUser:
     subscriptions: Sequence[Row]
 
 
-_OF_ATTACHMENT = ("id", "user_id", "role", "status", "in_effect", "valid_from", "valid_until")
+_OF_ATTACHMENT = ("id", "user_id", "role", "status", "gives_rights", "valid_from", "valid_until")
 _OF_ACCOUNT = ("first_name", "last_name", "contact_email", "folded_name")
 ATTACHED = Source(
-    "attachments a JOIN accounts u ON u.id = a.user_id",
+    "attachments a JOIN accounts u ON u.id = a.user_id JOIN structures s ON s.id = a.structure_id",
     columns={name: ATTACHMENTS.columns[name] for name in _OF_ATTACHMENT}
     | {name: ACCOUNTS.columns[name] for name in _OF_ACCOUNT},
 )

@@ -22,20 +22,23 @@ def check(problems: list[DomainError], value: str, *path: str) -> str:
         problems.append(Missing(*path))
     elif len(name) > LONGEST_NAME or len(name.encode("utf-8", "surrogatepass")) > MOST_BYTES:
         problems.append(TooLong(*path, most=LONGEST_NAME))
-    elif not texts.is_visible(name.translate(dict.fromkeys(map(ord, JOINERS)))) or _is_path(name):
-        problems.append(Invalid(*path, rule="filename"))
+    elif rule := _broken_rule(name):
+        problems.append(Invalid(*path, rule=rule))
     return name
 
 
+def _broken_rule(name: str) -> str | None:
+    """What is wrong with the name; nothing with most."""
+    if not texts.is_visible(name.translate(dict.fromkeys(map(ord, JOINERS)))) or _is_path(name):
+        return "filename"
+    if name.startswith((".", " ")) or name.endswith((".", " ")):  # on Windows it would lose those at its end
+        return "filename_edge"
+    return "filename_device" if _DEVICES.fullmatch(name) else None
+
+
 def _is_path(name: str) -> bool:
-    # "C:x" is a place on a drive; a name that ends in a dot or a space loses it on Windows
-    return (
-        any(mark in name for mark in "/\\")
-        or name.startswith((".", " "))
-        or name.endswith((".", " "))
-        or re.match(r"[A-Za-z]:", name) is not None
-        or _DEVICES.fullmatch(name) is not None
-    )
+    # "C:x" is a place on a drive
+    return name in {".", ".."} or any(mark in name for mark in "/\\") or re.match(r"[A-Za-z]:", name) is not None
 
 
 def extension_of(name: str) -> str:

@@ -53,6 +53,12 @@ class Preview:
 
     structure_ids: Sequence[int]
     pending_requests: int
+    without_candidate: frozenset[int] = frozenset()
+
+    @property
+    def can_deactivate(self) -> bool:
+        """Has every structure that needs a successor somebody to name?"""
+        return not self.without_candidate
 
     @property
     def reactivation_days(self) -> int:
@@ -69,11 +75,12 @@ class Deactivation:
 
 
 async def preview(scope: Scope) -> Preview:
-    """The active structures that need a successor, and how many undecided requests (attachments, spaces) would go."""
+    """The active structures that need a successor, those with nobody to name, and how many requests would go."""
     actor = scope.signed_in()
     active = await structures.active_among([seat.structure_id for seat in await attachments.seats_of(actor.account_id)])
     waiting = [*await attachments.pending_of(actor.account_id), *await subscriptions.pending_of(actor.account_id)]
-    return Preview([structure.id for structure in active], len(waiting))
+    needed = [structure.id for structure in active]
+    return Preview(needed, len(waiting), frozenset(needed) - await accounts.with_candidates(needed, scope.today()))
 
 
 async def deactivate(

@@ -13,11 +13,11 @@ from models.attachments import Attachment, AttachmentStatus, DecisionAct
 from models.errors import (
     AlreadyAttached,
     ConfirmationRequired,
-    Conflict,
     DomainError,
     Invalid,
     NotFound,
     OwnRequest,
+    PersonUnavailable,
     RequestAlreadyDecided,
     StructureInactive,
     Unauthenticated,
@@ -196,7 +196,7 @@ async def _validate_one(scope: Scope, given: Validation, path: tuple[str, ...]) 
         await _adjust(scope, attachment, given, path)
         user = await accounts.lock(attachment.user_id)
         if user.state not in {AccountState.ACTIVE, AccountState.PENDING_ACTIVATION}:
-            raise Conflict(*path, "id")
+            raise PersonUnavailable(*path, "id")
         services = await attachments.service_ids_of(attachment.id)
         await keep(record, AttachmentValidated, attachment, before, services=sorted(services))
         await entitlements.give(scope, attachment)

@@ -8,10 +8,11 @@ from models import accounts, attachments, deciders, offers, structures, texts, v
 from models.accounts import Account, AccountState
 from models.attachments import ALLOWED_FROM, Attachment, AttachmentStatus, DecisionAct, Role
 from models.errors import (
-    Conflict,
+    AlreadyPrincipalManager,
     DomainError,
     Invalid,
     NotFound,
+    SeatHeld,
     StructureInactive,
     SuccessorNotEligible,
     SuccessorRequired,
@@ -130,7 +131,8 @@ async def appoint(scope: Scope, structure_id: int, user_id: int, reason: str) ->
         Missing, TooLong, Invalid: when the reason isn't good.
         NotFound: when there is no such structure or person.
         StructureInactive: when the structure has ended.
-        Conflict: when the present principal manager can act.
+        AlreadyPrincipalManager: when the person holds the seat.
+        SeatHeld: when the present principal manager can act.
         SuccessorNotEligible: when the person isn't active.
     """
     require(scope.signed_in().is_support)
@@ -148,8 +150,10 @@ async def appoint(scope: Scope, structure_id: int, user_id: int, reason: str) ->
         people = await accounts.lock_all({user_id} | ({seat.user_id} if seat else set()) | told)
         if user_id not in people:
             raise NotFound("user_id")
-        if seat is not None and (seat.user_id == user_id or not await _is_orphaned(scope, people[seat.user_id], seat)):
-            raise Conflict("structure_id")
+        if seat is not None and seat.user_id == user_id:
+            raise AlreadyPrincipalManager("structure_id")
+        if seat is not None and not await _is_orphaned(scope, people[seat.user_id], seat):
+            raise SeatHeld("structure_id")
         if people[user_id].state is not AccountState.ACTIVE:
             raise SuccessorNotEligible("user_id", structure=structure.name)
         former = people[seat.user_id] if seat else None

@@ -11,8 +11,8 @@ from models.attachments import Attachment, AttachmentStatus
 from models.errors import (
     AlreadySubscribed,
     AttachmentNeeded,
-    Conflict,
     NotFound,
+    PersonUnavailable,
     SpaceGivenByDefault,
     SpaceNotOpen,
     StructureInactive,
@@ -52,11 +52,11 @@ async def must_be_usable(user_id: int, *path: str) -> None:
     """Nothing, when the account, held until the transaction ends, is active or waits for its activation.
 
     Raises:
-        Conflict: otherwise.
+        PersonUnavailable: otherwise.
     """
     user = await accounts.lock(user_id)
     if user.state not in {AccountState.ACTIVE, AccountState.PENDING_ACTIVATION}:
-        raise Conflict(*path)
+        raise PersonUnavailable(*path)
 
 
 async def must_be_open(structure: Structure, space: SpaceCode, *path: str) -> None:

@@ -8,7 +8,7 @@ from graphql import GraphQLError
 from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
 
-from schema import arguments
+from schema import arguments, scalars
 from schema import enums as enums
 from schema.accounts import AccountMutation, AccountQuery
 from schema.activities import ActivityMutation
@@ -49,6 +49,15 @@ Mutation: Any = merge_types(
 )
 
 
+Query.__strawberry_definition__.description = (
+    "What may be read. All but `me`, which is null then, asks to be signed in; what the viewer may not see is null."
+)
+Mutation.__strawberry_definition__.description = (
+    "What may be done. An expected refusal is in the payload's `errors`, each with a stable `code`, the `path` of what"
+    " it is about and a sentence in the reader's language; then nothing was changed."
+)
+
+
 class Schema(strawberry.Schema):
     """Strawberry's schema, which leaves the logging of errors to the endpoint."""
 
@@ -56,7 +65,12 @@ class Schema(strawberry.Schema):
         """Nothing: whoever answers the request logs what went wrong, once."""
 
 
-schema = Schema(query=Query, mutation=Mutation, subscription=Subscription, config=StrawberryConfig(scalar_map=SCALARS))
+schema = Schema(
+    query=Query,
+    mutation=Mutation,
+    subscription=Subscription,
+    config=StrawberryConfig(scalar_map={**scalars.SCALARS, **SCALARS}),
+)
 arguments.complete(schema._schema)
 
 

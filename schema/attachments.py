@@ -48,7 +48,14 @@ class Attachment(Node):
 
     role: Role = column("What the user is there.")
     status: AttachmentStatus = column("Where it stands today: one past its end reads as DEACTIVATED.")
-    in_effect: bool = column("Does it give rights today: validated, between its days, the account active?")
+
+    @made_from(
+        "gives_rights",
+        description="Does it give rights today: validated, between its days, account and structure active?",
+    )
+    def in_effect(self: Any) -> bool:
+        return bool(self.gives_rights)
+
     valid_from: date = column("First day, in the structures' time zone.")
     valid_until: date | None = column("Last day, inclusive; null for no end.")
 

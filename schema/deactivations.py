@@ -47,7 +47,9 @@ class SuccessionNeeded:
 
 @strawberry.type(description="What deactivating the account would ask for and take along.")
 class DeactivationPreview:
-    can_deactivate: bool = column("Can the account be deactivated without naming anybody?")
+    can_deactivate: bool = column(
+        "Can the account be deactivated now: has every structure that needs a successor somebody to name?"
+    )
     successions_needed: list[SuccessionNeeded] = column("The structures that each need a successor.")
     pending_requests_lost: int = column("How many undecided requests would be withdrawn.")
     reactivation_days: int = column("For how many days the account could come back.")
@@ -57,7 +59,7 @@ async def previewed(info: Info) -> DeactivationPreview:
     """What the signed-in person's deactivation would ask for now."""
     preview = await deactivations.preview(info.context.scope)
     return DeactivationPreview(
-        can_deactivate=not preview.structure_ids,
+        can_deactivate=preview.can_deactivate,
         successions_needed=[SuccessionNeeded(structure_id=id) for id in preview.structure_ids],
         pending_requests_lost=preview.pending_requests,
         reactivation_days=preview.reactivation_days,

@@ -16,6 +16,14 @@ WORDS: Words = {
         "La situation a changé entre-temps : rechargez la page puis recommencez.",
         "Things changed meanwhile: reload and try again.",
     ),
+    "PersonUnavailable": (
+        "Le compte de cette personne n'est pas actif : rien ne peut lui être donné pour l'instant.",
+        "This person's account isn't active: nothing can be given to them for now.",
+    ),
+    "AlreadyPrincipalManager": (
+        "Cette personne est déjà gestionnaire principal de la structure.",
+        "This person is the structure's principal manager already.",
+    ),
     "StructureAlreadyManaged": (
         "Cette structure existe déjà et a un gestionnaire : demandez à y être rattaché.",
         "This structure exists already and has a manager: ask to be attached to it.",
@@ -218,9 +226,21 @@ WORDS: Words = {
 }
 
 RULES: Words = {
+    "Invalid.password_again": (
+        "Les deux mots de passe diffèrent : saisissez deux fois le même.",
+        "The two passwords differ: enter the same one twice.",
+    ),
     "Invalid.filename": (
         "Ce nom de fichier n'est pas valable : il est un chemin, ou contient un caractère invisible.",
         "This file name is not valid: it is a path, or has a character that can't be seen.",
+    ),
+    "Invalid.filename_edge": (
+        "Un nom de fichier ne commence ni ne finit par un point ou une espace : il y manque un nom ou une extension.",
+        "A file name neither begins nor ends with a dot or a space: it lacks a name, or an extension.",
+    ),
+    "Invalid.filename_device": (
+        "Windows réserve ce nom (con, prn, aux, nul, com1, lpt1...) à un périphérique : renommez le fichier.",
+        "Windows keeps this name (con, prn, aux, nul, com1, lpt1...) for a device: rename the file.",
     ),
     "Invalid.text": (
         "Ce texte contient des caractères invisibles ou de contrôle, qui ne sont pas admis.",

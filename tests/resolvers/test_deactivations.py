@@ -66,7 +66,8 @@ async def test_preview_tells_active_seats_and_undecided_requests(scope_of: Scope
     await factories.attachment(person, await factories.structure())
     await factories.attachment(person, await factories.structure(), status=AttachmentStatus.PENDING)
     before = await factories.traces()
-    assert await deactivations.preview(scope_of(person)) == Preview([alpha.id, zed.id], 1)
+    nobody = frozenset({alpha.id, zed.id})
+    assert await deactivations.preview(scope_of(person)) == Preview([alpha.id, zed.id], 1, nobody)
     assert (await deactivations.preview(scope_of(person))).reactivation_days == 60
     assert await deactivations.preview(scope_of(await factories.person())) == Preview([], 0)
     assert await factories.traces() == before

@@ -10,13 +10,13 @@ from models import attachments
 from models.accounts import Account, AccountState
 from models.attachments import Attachment, AttachmentStatus, Role
 from models.errors import (
-    Conflict,
     DomainError,
     Forbidden,
     Invalid,
     Missing,
     NotFound,
     OwnRequest,
+    PersonUnavailable,
     RequestAlreadyDecided,
     ServiceNotEntitled,
     StructureInactive,
@@ -160,7 +160,7 @@ async def test_same_request_named_twice_is_validated_once_as_first_said(db: str,
     ("state", "problem"),
     [
         (AccountState.PENDING_ACTIVATION, None),
-        (AccountState.SUSPENDED, Conflict),
+        (AccountState.SUSPENDED, PersonUnavailable),
     ],
 )
 async def test_request_of_an_account_out_of_use_waits(

@@ -9,12 +9,12 @@ import pytest
 from models.accounts import Account, AccountState
 from models.attachments import Attachment, AttachmentStatus, Role
 from models.errors import (
-    Conflict,
     DomainError,
     Forbidden,
     Invalid,
     Missing,
     NotFound,
+    SeatHeld,
     StructureInactive,
     SuccessorNotEligible,
     SuccessorRequired,
@@ -303,7 +303,7 @@ async def test_suspended_secondary_managers_are_told_of_no_transfer(
 
 
 async def test_support_is_refused_where_a_principal_manager_can_act(house: House, support: Scope) -> None:
-    async with refused((Conflict, "structure_id")):
+    async with refused((SeatHeld, "structure_id")):
         await seats.appoint(support, house.structure.id, house.simple.id, "because")
     assert (await roles(house.structure))[house.principal.id] is PM
 

@@ -11,9 +11,9 @@ from models.attachments import AttachmentStatus, Role, set_services
 from models.errors import (
     AlreadySubscribed,
     AttachmentNeeded,
-    Conflict,
     Invalid,
     NotFound,
+    PersonUnavailable,
     RequestAlreadyDecided,
     ServiceNotEntitled,
     SpaceGivenByDefault,
@@ -197,10 +197,10 @@ async def test_nobody_asks_or_is_given_spaces_once_the_account_is_stopped(
     row = await factories.subscription(open_house.simple, open_house.structure, COMMITMENTS, **WAITING)
     await open_house.simple.update_from_dict({"state": state, "deactivated_at": factories.LONG_AGO}).save()
     done = await subscriptions.validate(scope_of(open_house.principal), [row.id])
-    assert told(done) == [[(Conflict, "ids", "0")]]
+    assert told(done) == [[(PersonUnavailable, "ids", "0")]]
     given = terms(open_house, space=SpaceCode.INVOICES_ISSUED)
     done = await grants.grant(scope_of(open_house.principal), given, [open_house.simple.id])
-    assert told(done) == [[(Conflict, "user_ids", "0")]]
+    assert told(done) == [[(PersonUnavailable, "user_ids", "0")]]
     with pytest.raises(Unauthenticated):
         await subscriptions.request(scope_of(open_house.simple), [terms(open_house, space=SpaceCode.INVOICES_ISSUED)])
     assert await factories.traces() == (0, 0)
