@@ -21,6 +21,7 @@ from graph import (
     exports,
     graphiql,
     health,
+    hosts,
     keys,
     layouts,
     mails,
@@ -37,6 +38,7 @@ from graph.authentication import Authentication
 from graph.bodies import Bodies
 from graph.connections import Connections
 from graph.endpoint import Endpoint
+from graph.hosts import Hosts
 from graph.limits import Gate, Limits
 from graph.metrics import Metrics
 from graph.origins import Trusted
@@ -202,6 +204,7 @@ def create_app(
             await running.stop()
 
     middleware = [Middleware(Traffic, metrics=metrics, encrypted=settings.public_url.startswith("https://"))]
+    middleware.append(Middleware(Hosts, known=hosts.known_to(settings)))
     if settings.allowed_origins:
         middleware.append(_cors(settings))
     return Starlette(
@@ -228,13 +231,13 @@ def routes(
         build_context=entrance.context,
         explain=explain,
         default_language=Language.FR,
-        page=graphiql.page if settings.graphiql else None,
-        introspection=settings.introspection,
+        page=graphiql.page if settings.has_graphiql else None,
+        introspection=settings.has_introspection,
     )
     endpoint.live = running.live = Live(endpoint.executions, entrance, metrics, wakings)
     graphql = Gate(Bodies(endpoint), limits, connections)
     shows_mails = settings.smtp is None and settings.is_local and on_loopback
-    sign_in_url = settings.account_app_url or ("/graphql" if settings.graphiql else None)
+    sign_in_url = settings.account_app_url or ("/graphql" if settings.has_graphiql else None)
     return [
         Route("/graphql", endpoint=graphql),
         WebSocketRoute("/graphql", endpoint=graphql),
@@ -242,12 +245,14 @@ def routes(
         *downloads.routes(entrance),
         *pages.routes(acts.factory(entrance), explain, trusted=trusted, sign_in_url=sign_in_url),
         *unsubscriptions.routes(acts.factory(entrance), explain),
-        *pages.home_routes(sdl=sdl(), graphiql=settings.graphiql, mails=shows_mails),
+        *pages.home_routes(
+            sdl=sdl() if settings.has_introspection else None, graphiql=settings.has_graphiql, mails=shows_mails
+        ),
         *layouts.routes(),
-        *(graphiql.routes() if settings.graphiql else []),
+        *(graphiql.routes() if settings.has_graphiql else []),
         *(previews.routes(workers.letterhead(settings)) if shows_mails else []),
         *(mails.routes(settings.mails) if shows_mails else []),
-        *health.routes(metrics, running.ready, running.office.clock),
+        *health.routes(metrics if settings.has_metrics else None, running.ready, running.office.clock),
     ]
 
 

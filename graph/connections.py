@@ -324,7 +324,7 @@ class HttpConnection(HttpProtocol):
             cycle.disconnected = True  # as the application is told
             cycle.message_event.set()
         self.transport.write(refusal.written(self.server_state.default_headers))
-        self._linger()
+        self._linger(KIBIBYTE * KIBIBYTE)
 
     def _close(self) -> None:
         """Close behind a response: gently when the other side may still be writing."""
@@ -333,12 +333,12 @@ class HttpConnection(HttpProtocol):
         else:
             self.transport.close()
 
-    def _linger(self) -> None:
+    def _linger(self, most: int = LINGER_BYTES) -> None:
         """Let the other side read what was written before it learns that nobody reads what it writes."""
         if self.transport.is_closing() or self._is_lingering:
             return
         self._is_deaf = self._is_lingering = True
-        self._room, self._held = LINGER_BYTES, b""
+        self._room, self._held = most, b""
         self._unset_keepalive_if_required()
         if self.transport.can_write_eof():
             self.transport.write_eof()

@@ -15,8 +15,11 @@ from models.errors import DatabaseAway
 NEVER_KEPT = {"Cache-Control": "no-store"}
 
 
-def routes(metrics: Metrics, ready: Callable[[], None], clock: Callable[[], datetime]) -> list[BaseRoute]:
-    """`/healthz`, `/readyz` and `/metrics`; `ready` raises DatabaseAway until the database is open and migrated."""
+def routes(metrics: Metrics | None, ready: Callable[[], None], clock: Callable[[], datetime]) -> list[BaseRoute]:
+    """`/healthz`, `/readyz` and `/metrics`; `ready` raises DatabaseAway until the database is open and migrated.
+
+    Without `metrics` nothing but yes and no is told.
+    """
 
     async def alive(_: Request) -> Response:
         return PlainTextResponse("ok\n", headers=NEVER_KEPT)
@@ -26,12 +29,16 @@ def routes(metrics: Metrics, ready: Callable[[], None], clock: Callable[[], date
             ready()
             unsent, since = await outbox.waiting()
         except DatabaseAway:
-            return JSONResponse({"database": "away"}, 503, NEVER_KEPT | {"Retry-After": "5"})
+            told = {"database": "away"} if metrics else {"ready": False}
+            return JSONResponse(told, 503, NEVER_KEPT | {"Retry-After": "5"})
+        if metrics is None:
+            return JSONResponse({"ready": True}, headers=NEVER_KEPT)
         age = (clock() - since).total_seconds() if since else 0.0
-        told = {"database": "ok", "unsentMails": unsent, "oldestUnsentSeconds": max(0.0, age)}
-        return JSONResponse(told, headers=NEVER_KEPT)
+        details = {"database": "ok", "unsentMails": unsent, "oldestUnsentSeconds": max(0.0, age)}
+        return JSONResponse(details, headers=NEVER_KEPT)
 
     async def measures(_: Request) -> Response:
+        assert metrics is not None
         try:
             ready()
             metrics.outbox(*await outbox.waiting(), clock())
@@ -39,4 +46,5 @@ def routes(metrics: Metrics, ready: Callable[[], None], clock: Callable[[], date
             metrics.outbox_unknown()
         return Response(metrics.text(), headers=NEVER_KEPT, media_type=CONTENT_TYPE_LATEST)
 
-    return [Route("/healthz", alive), Route("/readyz", able), Route("/metrics", measures)]
+    shown = [Route("/metrics", measures)] if metrics is not None else []
+    return [Route("/healthz", alive), Route("/readyz", able), *shown]

@@ -2,9 +2,20 @@
 
 import logging
 import sys
+from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
+
+# What moves a terminal's cursor, begins a line or turns the direction of writing: nothing of it comes out of a value.
+CONTROLS = {code: ascii(chr(code))[1:-1] for code in (*range(32), *range(127, 160), 0x2028, 0x2029)} | {
+    code: ascii(chr(code))[1:-1] for code in (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+}
+
+
+def escaped(_: Any, __: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """The log line with its control characters written out, so that whatever is logged stays on its line."""
+    return {name: value.translate(CONTROLS) if isinstance(value, str) else value for name, value in line.items()}
 
 
 def configure(log_format: str) -> None:
@@ -19,7 +30,10 @@ def configure(log_format: str) -> None:
         [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
         if log_format == "json"
         else [
-            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
+            escaped,
+            structlog.dev.ConsoleRenderer(
+                colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+            ),
         ]
     )
     structlog.configure(

@@ -263,10 +263,10 @@ def routes(acts: ActsFactory, explain: Explain, *, trusted: Trusted, sign_in_url
     return found
 
 
-def home_routes(*, sdl: str, graphiql: bool, mails: bool) -> list[BaseRoute]:
-    """The first page of the server, and the schema it links to."""
+def home_routes(*, sdl: str | None, graphiql: bool, mails: bool) -> list[BaseRoute]:
+    """The first page of the server, and the schema it links to, if it is shown."""
     links = {"graphiql": "/graphql"} if graphiql else {}
-    links |= ({"mails": "/mails"} if mails else {}) | {"schema": "/schema.graphql"}
+    links |= ({"mails": "/mails"} if mails else {}) | ({"schema": "/schema.graphql"} if sdl else {})
 
     async def home(request: Request) -> Response:
         language = layouts.language_of(request)
@@ -276,4 +276,4 @@ def home_routes(*, sdl: str, graphiql: bool, mails: bool) -> list[BaseRoute]:
     async def schema(_: Request) -> Response:
         return PlainTextResponse(sdl, headers={"X-Content-Type-Options": "nosniff"})
 
-    return [Route("/", home), Route("/schema.graphql", schema)]
+    return [Route("/", home), *([Route("/schema.graphql", schema)] if sdl else [])]

@@ -69,8 +69,9 @@ class Settings(BaseSettings):
     connections: int = 10_000
     connections_per_source: int = 512
     forwarded_allow_ips: Annotated[tuple[str, ...], NoDecode] = ()
-    graphiql: Switch = True
-    introspection: Switch = True
+    graphiql: Switch | None = None
+    introspection: Switch | None = None
+    metrics: Switch | None = None
 
     @field_validator("database_url")
     @classmethod
@@ -227,6 +228,21 @@ class Settings(BaseSettings):
     def is_local(self) -> bool:
         """Is the public address this very machine's?"""
         return urlsplit(self.public_url).hostname in LOOPBACK
+
+    @property
+    def has_graphiql(self) -> bool:
+        """Is there GraphiQL? By default for whoever sits at this machine."""
+        return self.is_local if self.graphiql is None else self.graphiql
+
+    @property
+    def has_introspection(self) -> bool:
+        """Are questions about the schema answered? By default for whoever sits at this machine."""
+        return self.is_local if self.introspection is None else self.introspection
+
+    @property
+    def has_metrics(self) -> bool:
+        """Are measures shown? By default to whoever sits at this machine."""
+        return self.is_local if self.metrics is None else self.metrics
 
     def for_demo(self) -> Self:
         """The same, with a data folder of the demonstration's own.

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from graph.metrics import Metrics
 
+# Of the id that a client or proxy gives no more is made than to note it beside our own.
 GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 # What an answer says when the page that made it said nothing itself.
 HEADERS = {
@@ -20,7 +21,7 @@ HEADERS = {
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
 }
-TWO_YEARS = "max-age=63072000"
+TWO_YEARS = "max-age=63072000; includeSubDomains"
 
 log = structlog.get_logger(__name__)
 
@@ -38,7 +39,9 @@ class Traffic:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        request_id = _request_id(Headers(scope=scope).get("x-request-id", ""))
+        request_id = uuid4().hex
+        given = Headers(scope=scope).get("x-request-id", "")
+        foreign = {"foreign_request_id": given} if GIVEN_ID.fullmatch(given) else {}
         state = scope.setdefault("state", {})
         state["request_id"] = request_id
         began = time.perf_counter()
@@ -57,7 +60,7 @@ class Traffic:
         try:
             await self.app(scope, receive, told)
         except Exception:
-            log.exception("request_failed", request_id=request_id, path=scope["path"])
+            log.exception("request_failed", request_id=request_id, path=scope["path"], **foreign)
             if not status:
                 await PlainTextResponse("Internal Server Error", 500)(scope, receive, told)
         finally:
@@ -73,8 +76,5 @@ class Traffic:
                 status=status,
                 milliseconds=round(seconds * 1000, 1),
                 **({"outcome": outcome} if outcome else {}),
+                **foreign,
             )
-
-
-def _request_id(given: str) -> str:
-    return given if GIVEN_ID.fullmatch(given) else uuid4().hex

@@ -68,14 +68,22 @@ async def test_every_answer_has_an_id_and_the_security_headers(tmp_path: Path) -
     async with served(settings_of(tmp_path), sends=False) as client:
         given = await client.get("/healthz", headers={"x-request-id": "from-the-proxy-1"})
         made = await client.get("/nowhere", headers={"x-request-id": "no good: spaces"})
-    assert given.headers["x-request-id"] == "from-the-proxy-1"
-    assert len(made.headers["x-request-id"]) == 32
+    assert {len(given.headers["x-request-id"]), len(made.headers["x-request-id"])} == {32}
     for response in (given, made):
         assert response.headers["x-content-type-options"] == "nosniff"
         assert response.headers["x-frame-options"] == "DENY"
         assert response.headers["referrer-policy"] == "no-referrer"
         assert response.headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"
         assert "strict-transport-security" not in response.headers
+
+
+async def test_an_id_from_outside_is_noted_beside_our_own(tmp_path: Path) -> None:
+    async with served(settings_of(tmp_path), sends=False) as client:
+        with capture_logs() as lines:
+            given = await client.get("/healthz", headers={"x-request-id": "from-the-proxy-1"})
+            made = await client.get("/healthz", headers={"x-request-id": "no good: spaces"})
+    told = [(line["request_id"], line.get("foreign_request_id")) for line in lines if line["event"] == "request"]
+    assert told == [(given.headers["x-request-id"], "from-the-proxy-1"), (made.headers["x-request-id"], None)]
 
 
 async def test_the_log_tells_the_path_and_never_the_query(tmp_path: Path) -> None:
@@ -187,3 +195,9 @@ def test_a_logged_error_shows_no_values_of_variables(capsys: pytest.CaptureFixtu
     written = capsys.readouterr().err
     assert written.count("RuntimeError: 12") == 2
     assert "hushhush" not in written
+
+
+def test_a_logged_value_moves_no_cursor_and_begins_no_line() -> None:
+    line = {"event": "request", "path": "/a\nb\x1b[2J\x9bc\u202ed", "status": 404}
+    expected = {"event": "request", "path": r"/a\nb\x1b[2J\x9bc\u202ed", "status": 404}
+    assert logs.escaped(None, "info", line) == expected

@@ -74,7 +74,7 @@ async def test_the_cookie_is_secure_away_from_loopback(tmp_path: Path, database_
         ada = await factories.person()
         _, response = await _signed_in(client, ada.login_email)
         assert "Secure" in response.headers["set-cookie"]
-        assert response.headers["strict-transport-security"] == "max-age=63072000"
+        assert response.headers["strict-transport-security"] == "max-age=63072000; includeSubDomains"
 
 
 @pytest.mark.parametrize(

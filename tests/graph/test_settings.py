@@ -30,7 +30,7 @@ def test_an_empty_environment_serves_from_a_folder_beside() -> None:
     )
     assert (read.public_url, read.smtp, read.redis_url) == ("http://127.0.0.1:8000", None, None)
     assert (read.session_idle, read.time_zone, read.log_format) == (timedelta(hours=12), "Europe/Paris", "console")
-    assert (read.rate_limits, read.graphiql, read.introspection) == (True, True, True)
+    assert (read.rate_limits, read.has_graphiql, read.has_introspection, read.has_metrics) == (True,) * 4
     assert read.is_local
 
 
@@ -73,6 +73,10 @@ def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) ->
         ("FORWARDED_ALLOW_IPS", "10.0.0.5, fd00::/8", "forwarded_allow_ips", ("10.0.0.5", "fd00::/8")),
         ("GRAPHIQL", "off", "graphiql", False),
         ("INTROSPECTION", "OFF", "introspection", False),
+        ("METRICS", "on", "has_metrics", True),
+        ("PUBLIC_URL", "https://accounts.example", "has_graphiql", False),
+        ("PUBLIC_URL", "https://accounts.example", "has_introspection", False),
+        ("PUBLIC_URL", "https://accounts.example", "has_metrics", False),
     ],
 )  # fmt: skip
 def test_a_variable_is_read(
