@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from datetime import date, datetime
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, format_datetime
@@ -118,11 +119,14 @@ def masked(address: str) -> str:
 
 def one_line(text: str) -> str:
     """What somebody typed, on one line and without the invisible characters that could disguise it."""
+    if texts.is_visible(text):
+        return " ".join(text.split())
     kept = (" " if unicodedata.category(sign) in {"Cc", "Zl", "Zp"} else sign for sign in text)
     visible = (sign for sign in kept if sign in _JOINERS or texts.is_visible(sign))
     return " ".join("".join(visible).split())
 
 
+@lru_cache(maxsize=4096)
 def harmless(text: str) -> str:
     """What somebody typed, as mails show it: on one line, reading as it was typed, never a link, a call or an address.
 

@@ -9,10 +9,11 @@ from resolvers.scope import Scope
 HOUR = timedelta(hours=1)
 SENT_AN_HOUR = 100
 RECEIVED_AN_HOUR = 10
+SPACES_AN_HOUR = 30  # asked of one structure: more than there are
 CONTACT_ADDRESSES_AN_HOUR = 5
 
 
-async def count(scope: Scope, kind: str, recipient: str, *path: str) -> None:
+async def count(scope: Scope, kind: str, recipient: str, *path: str, received: int = RECEIVED_AN_HOUR) -> None:
     """Count one mail of a kind from the actor to a recipient, inside the transaction of the act that causes it.
 
     Raises:
@@ -21,7 +22,7 @@ async def count(scope: Scope, kind: str, recipient: str, *path: str) -> None:
     sender = str(scope.signed_in().account_id)
     for key, most in (
         (brakes.key_of(f"sent {kind}", sender), SENT_AN_HOUR),
-        (brakes.key_of(f"received {kind}", recipient), RECEIVED_AN_HOUR),
+        (brakes.key_of(f"received {kind}", recipient), received),
     ):
         if not await brakes.take_along(key, scope.now(), most=most, per=HOUR):
             raise TooManyMails(*path, most=most)

@@ -30,7 +30,7 @@ from models.events import (
 from models.spaces import ALWAYS_THERE
 from models.structures import Structure
 from models.subscriptions import SpaceSubscription, SpaceSubscriptionStatus
-from resolvers import periods, terms
+from resolvers import bothers, periods, terms
 from resolvers.policy import Right, has, may_manage, require
 from resolvers.scope import Scope
 from resolvers.targets import Outcome, each, entitled
@@ -75,6 +75,8 @@ async def _request_one(scope: Scope, asked: Terms, path: tuple[str, ...]) -> int
         await terms.keep(record, fact, row, {}, services)
         await subscriptions.set_services(row, services)
         if not managing:
+            asked_of, place = f"{actor} {structure.id}", (*path, "structure_id")
+            await bothers.count(scope, "space", asked_of, *place, received=bothers.SPACES_AN_HOUR)
             await _tell_managers(scope, row, structure, people)
     return row.id
 

@@ -9,12 +9,15 @@ from models.attachments import Attachment, AttachmentStatus, Role
 from models.brakes import Brake
 from models.errors import TooManyMails
 from models.outbox import Mail
+from models.spaces import SpaceCode
 from models.structures import Structure
-from resolvers import bothers, gifts, profiles, requests
+from models.subscriptions import SpaceSubscription, SpaceSubscriptionStatus
+from resolvers import bothers, gifts, profiles, requests, subscriptions
 from resolvers.gifts import Gift
 from resolvers.requests import NewRequest
 from resolvers.scope import Scope
 from resolvers.targets import Outcome
+from resolvers.terms import Terms
 from tests import factories
 from tests.conftest import Clock
 from tests.resolvers.answers import told
@@ -79,6 +82,22 @@ async def test_person_asks_a_hundred_structures_an_hour(db: str, scope_of: Scope
     assert told(await ask(scope_of(person), await factories.structure())) == [[]]
     refusal = [[(TooManyMails, "requests", "0", "structure_id")]]
     assert told(await ask(scope_of(person), await factories.structure())) == refusal
+
+
+async def test_person_asks_one_structure_for_spaces_thirty_times_an_hour(
+    db: str, scope_of: Scopes, clock: Clock
+) -> None:
+    person, structure = await factories.person(), await factories.structure(await factories.person())
+    await factories.attachment(person, structure)
+    asked = [Terms(structure.id, SpaceCode.INVOICES_ISSUED, TODAY)]
+    key = brakes.key_of("received space", f"{person.id} {structure.id}")
+    await Brake.create(key=key, tries=bothers.SPACES_AN_HOUR - 1, began_at=clock.now, last_try_at=clock.now)
+    assert told(await subscriptions.request(scope_of(person), asked)) == [[]]
+    await SpaceSubscription.all().update(status=SpaceSubscriptionStatus.REMOVED)
+    before = await factories.traces()
+    refusal = [[(TooManyMails, "requests", "0", "structure_id")]]
+    assert told(await subscriptions.request(scope_of(person), asked)) == refusal
+    assert await factories.traces() == before
 
 
 async def test_person_names_five_contact_addresses_an_hour(db: str, scope_of: Scopes, clock: Clock) -> None:
