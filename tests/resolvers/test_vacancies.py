@@ -301,7 +301,7 @@ async def test_support_names_nobody_while_the_absent_holder_may_come_back_or_a_m
     await vacancies.tell_absent_holders(scope_of())
     for days in (0, 15):
         clock.advance(days=days)
-        async with refused((Conflict, "structure_id")):
+        async with refused((SeatHeld, "structure_id")):
             await seats.appoint(scope_of(support), house.structure.id, house.simple.id, "away")
 
 
@@ -313,7 +313,7 @@ async def test_support_names_nobody_within_fourteen_days_of_the_notice_of_absenc
     await vacancies.tell_absent_holders(scope_of())
     for passed in (timedelta(0), timedelta(days=14, seconds=-1)):
         clock.now += passed
-        async with refused((Conflict, "structure_id")):
+        async with refused((SeatHeld, "structure_id")):
             await seats.appoint(scope_of(support), house.structure.id, house.simple.id, "away")
     clock.advance(seconds=1)
     await seats.appoint(scope_of(support), house.structure.id, house.simple.id, "away")
