@@ -26,6 +26,7 @@ from graph.protocols import HttpProtocol, WebSocketProtocol
 KIBIBYTE = 1024
 MOST_HEAD_BYTES = 32 * KIBIBYTE
 MOST_HEAD_LINES = 100
+MOST_SOCKET_LINE = 8 * KIBIBYTE - 64  # websockets takes no longer one, and then neither answers nor closes
 HEAD_SECONDS = 10.0
 REST_SECONDS = 10.0  # for what is left of a body once its answer is out
 LINGER_SECONDS = 10.0
@@ -204,6 +205,10 @@ class HttpConnection(HttpProtocol):
         super().connection_lost(exc)
 
     def handle_websocket_upgrade(self) -> None:
+        lines = (len(name) + len(value) + 2 for name, value in self.headers)
+        if max(len(self.url), *lines) > MOST_SOCKET_LINE:
+            self._refuse(TOO_LARGE)
+            return
         self._leave()
         super().handle_websocket_upgrade()
 
@@ -393,6 +398,11 @@ class SocketConnection(WebSocketProtocol):
         source = sources.of_host(self.client[0] if self.client else "")
         if self._all.enter(source):  # it has just left as HTTP: there is room
             self._source = source
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if not self.handshake_initiated:  # the head came whole: what isn't understood of it now never will be
+            self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._source is not None:

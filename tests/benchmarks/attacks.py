@@ -147,6 +147,13 @@ def _(port: int) -> str:
 
 
 # ------------------------------------------------------------------ connections
+@attack("a handshake with a line of 20 KiB")
+def _(port: int) -> str:
+    key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="
+    lines = ("Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13", key)
+    return exchange(port, [head(*lines, "Sec-WebSocket-Protocol: " + "a," * 10 * KIBIBYTE, method="GET")])
+
+
 @attack("2,000 connections that say nothing")
 def _(port: int) -> str:
     held = []

@@ -120,6 +120,17 @@ async def test_a_request_of_http_1_1_names_one_host(url: str, lines: list[str]) 
         assert (status, code_of(body)) == (400, "BAD_REQUEST")
 
 
+@pytest.mark.parametrize("name", ["Sec-WebSocket-Protocol", "X-Long"])
+async def test_a_handshake_with_a_line_that_is_too_long_is_told_431(url: str, name: str) -> None:
+    key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="
+    lines = ("Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13", key)
+    async with Wire.to(url) as wire:
+        await wire.send(head(*lines, f"{name}: " + "a" * 9000, path="/graphql"))
+        status, _, body = await wire.answer()
+        assert (status, code_of(body)) == (431, "HEADERS_TOO_LARGE")
+        assert await wire.rest() == b""
+
+
 async def test_a_request_of_http_1_0_needs_no_host(url: str) -> None:
     async with Wire.to(url) as wire:
         await wire.send(b"GET /healthz HTTP/1.0\r\n\r\n")
