@@ -37,6 +37,7 @@ MOST_NESTED: Final = 100  # levels of selection sets, fragments included: beyond
 class Limits:
     """The ceilings of one operation. Counts are taken after fragments are spread out; depth stops at `__schema`."""
 
+    characters: int = 100_000  # of the document's text: what is longer than that goes into variables
     tokens: int = 5_000
     fragments: int = 100
     depth: int = 15

@@ -115,7 +115,7 @@ class Documents:
 
     def _keep(self, key: tuple[str, str | None], prepared: Prepared) -> None:
         tokens = prepared.document.token_count if prepared.document else 4
-        prepared.weight = 4 * len(key[0]) + BYTES_PER_TOKEN * tokens
+        prepared.weight = 4 * (len(key[0]) + len(key[1] or "")) + BYTES_PER_TOKEN * tokens
         if prepared.weight > self.most_bytes // 8:
             return
         self._kept[key] = prepared
@@ -124,6 +124,8 @@ class Documents:
             self.weight -= self._kept.popitem(last=False)[1].weight
 
     def _prepared(self, text: str, operation_name: str | None) -> Prepared:
+        if len(text) > self.limits.characters:
+            return Prepared(errors=(costs.exceeded("characters", len(text), self.limits.characters),))
         try:
             document = parse(text, max_lexical_tokens=self.limits.tokens, max_comments=self.limits.tokens)
         except GraphQLError as error:

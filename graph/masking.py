@@ -15,6 +15,7 @@ from models.errors import (
     NotFound,
     OperationTimedOut,
     RateLimited,
+    TooLong,
     Unauthenticated,
 )
 
@@ -67,7 +68,8 @@ class Masking(Generic[Language]):
         raised = cause(error)
         if isinstance(raised, DomainError):
             for refusal in raised.each():
-                yield located(error, self.explain(refusal, language), domain_code(refusal))
+                place = {"argument": list(refusal.path)} if isinstance(refusal, TooLong) else {}
+                yield located(error, self.explain(refusal, language), domain_code(refusal), **place)
         elif isinstance(raised, StreamEnded):
             yield located(error, self.explain(raised, language), raised.code)
         elif isinstance(raised, Unauthenticated):
@@ -107,8 +109,8 @@ def client_code(error: GraphQLError, raised: BaseException) -> str | None:
 
 def domain_code(refusal: DomainError) -> str:
     """The GraphQL error code of a refusal raised where there is no payload to carry it."""
-    if isinstance(refusal, NotFound):
-        return "NOT_FOUND"
+    if isinstance(refusal, NotFound | TooLong):
+        return str(refusal.code)
     return "FORBIDDEN" if isinstance(refusal, Forbidden) else "BAD_USER_INPUT"
 
 

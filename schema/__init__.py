@@ -8,8 +8,7 @@ from graphql import GraphQLError
 from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
 
-from schema import arguments, scalars
-from schema import enums as enums
+from schema import arguments, enums, lengths, scalars  # noqa: F401 - the enums are described before anything uses them
 from schema.accounts import AccountMutation, AccountQuery
 from schema.activities import ActivityMutation
 from schema.attachments import AttachmentMutation
@@ -72,6 +71,7 @@ schema = Schema(
     config=StrawberryConfig(scalar_map={**scalars.SCALARS, **SCALARS}),
 )
 arguments.complete(schema._schema)
+lengths.complete(schema._schema)
 
 
 def sdl() -> str:

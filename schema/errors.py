@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, get_type_hints
 
 import strawberry
+from graphql import GraphQLField, GraphQLResolveInfo
 
 from models.accounts import Language
 from models.codes import ErrorCode
@@ -12,7 +13,7 @@ from models.errors import DomainError
 from resolvers.scope import Scope
 from schema import wording
 from schema.fields import column
-from schema.roots import Admission, admitted
+from schema.roots import Admission, admitted, anybody
 
 
 @strawberry.type(description="An expected refusal: nothing was changed.")
@@ -50,9 +51,25 @@ def mutation(description: str, admits: Admission = Scope.signed_in) -> Callable[
             except DomainError as error:
                 return payload(errors=user_errors(error, kwargs["info"].context.language))
 
+        answered.admits, answered.payload = admits, payload  # type: ignore[attr-defined]
         return strawberry.mutation(resolver=answered, description=description)
 
     return decorate
+
+
+def refusing(field: GraphQLField) -> Callable[[GraphQLResolveInfo[Any], DomainError], Any]:
+    """How a field refuses what comes before its resolver: to whom it admits, in the payload where it has one."""
+    resolver = field.extensions["strawberry-definition"].base_resolver
+    function = resolver.wrapped_func if resolver is not None else None
+    admits, payload = getattr(function, "admits", anybody), getattr(function, "payload", None)
+
+    def refuse(info: GraphQLResolveInfo[Any], error: DomainError) -> Any:
+        admits(info.context.scope)
+        if payload is None:
+            raise error
+        return payload(errors=user_errors(error, info.context.language))
+
+    return refuse
 
 
 def _camel(part: str) -> str:

@@ -43,4 +43,5 @@ def admitted(resolver: Callable[..., Awaitable[Any]], admits: Admission) -> Call
         admits(kwargs["info"].context.scope)
         return await resolver(*args, **kwargs)
 
+    guarded.admits = admits  # type: ignore[attr-defined]  # for what is refused before the resolver is called
     return guarded
