@@ -132,12 +132,12 @@ class Documents:
             return Prepared(errors=(masking.coded(error, "GRAPHQL_PARSE_FAILED"),))
         operations = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
         if errors := self._limit_errors(document, operations):
-            return Prepared(document, errors=tuple(errors))
+            return Prepared(errors=tuple(errors))
         # Validation comes before the choice: a document in which names clash is wrong whichever is asked for.
         if found := validate(self.schema, document, self._rules, MOST_ERRORS, hide_suggestions=True):
             if any(isinstance(error, ValidationAbortedError) and error.message == OUT_OF_BUDGET for error in found):
                 most = self.limits.comparisons
-                return Prepared(document, errors=(costs.exceeded("comparisons", most + 1, most),))
+                return Prepared(errors=(costs.exceeded("comparisons", most + 1, most),))
             errors = [masking.coded(error, "GRAPHQL_VALIDATION_FAILED") for error in found]
             return Prepared(document, errors=tuple(errors))
         return self._chosen(document, operations, operation_name)

@@ -21,7 +21,7 @@ from strawberry.types.execution import PreExecutionError
 
 from graph import answers, costs, masking, requests, sse, uploads
 from graph.executions import Executions
-from graph.operations import OperationSteps
+from graph.operations import OperationSteps, PlainExecutor
 from graph.sse import EventStream
 from graph.streaming import Live
 from graph.websockets import Socket
@@ -60,6 +60,7 @@ class Endpoint(GraphQL[Any, None]):
         """`build_context` is called once an operation is known to be executable; `page` answers browsers."""
         served: Any = copy.copy(schema)
         served.extensions = (OperationSteps, *served.extensions)
+        served.execution_context_class = PlainExecutor
         super().__init__(served, graphql_ide="graphiql" if page else None, subscription_protocols=())
         given = limits or costs.Limits()
         given = given if introspection else replace(given, introspections=0)

@@ -2,9 +2,10 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from strawberry.extensions import SchemaExtension
+from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from graph.documents import Prepared
 
@@ -18,6 +19,15 @@ class Opening(Generic[Context]):
     prepared: Prepared
     build: Callable[[], Awaitable[Context]]
     context: Context | None = None
+
+
+class PlainExecutor(StrawberryGraphQLCoreExecutionContext):
+    """Strawberry's executor, which makes no suggestions: looking for what a long wrong name may mean costs much."""
+
+    @classmethod
+    def build(cls, *args: Any, **options: Any) -> Any:
+        """The executor of one operation; errors when the variables aren't right."""
+        return super().build(*args, **{**options, "hide_suggestions": True})
 
 
 class OperationSteps(SchemaExtension):

@@ -1,6 +1,9 @@
 """Arguments as clients read them: described by their name, and optional without a null that says so twice."""
 
-from graphql import GraphQLInputObjectType, GraphQLObjectType, GraphQLSchema, Undefined
+from functools import partial
+from typing import Any
+
+from graphql import GraphQLEnumType, GraphQLInputObjectType, GraphQLObjectType, GraphQLSchema, Undefined
 
 DESCRIPTIONS = {
     "input": "What the act takes.",
@@ -27,10 +30,14 @@ DESCRIPTIONS = {
 def complete(schema: GraphQLSchema) -> None:
     """Give every argument without a description of its own the one of its name, and take away defaults of null.
 
+    An enum's wrong value gets no suggestion: nobody is shown it, and looking for one costs by the value's length.
+
     Raises:
         KeyError: when there is none for the name.
     """
     for kind in schema.type_map.values():
+        if isinstance(kind, GraphQLEnumType):
+            setattr(kind, "coerce_input_value", partial(_value_of, kind.coerce_input_value))  # noqa: B010
         if isinstance(kind, GraphQLInputObjectType):
             for given in kind.fields.values():
                 if given.default_value is None:
@@ -41,3 +48,7 @@ def complete(schema: GraphQLSchema) -> None:
                     argument.description = argument.description or DESCRIPTIONS[name]
                     if argument.default_value is None:
                         argument.default_value = Undefined
+
+
+def _value_of(coerce: Any, given: Any, _: bool = True) -> Any:
+    return coerce(given, True)

@@ -92,3 +92,17 @@ async def test_a_text_in_the_document_itself_is_as_long_as_a_document_may_be(cli
     answer = await ask(client, query % LONG)
     assert time.process_time() - begun < MORE
     assert answer["errors"][0]["extensions"]["limit"] == "characters"
+
+
+@pytest.mark.parametrize(("kind", "path"), [("SpaceCode", "space"), ("Date", "at")])  # whatever else comes as a text
+async def test_a_text_that_is_no_value_of_its_type_is_refused_at_little_cost(
+    client: httpx.AsyncClient, kind: str, path: str
+) -> None:
+    given = {"space": "HOME", "at": '"2027-01-01"', path: "$x"}
+    arguments = ", ".join(f"{name}: {value}" for name, value in given.items())
+    query = f'query ($x: {kind}!) {{ me {{ access(structureId: "x", {arguments}) {{ allowed }} }} }}'
+    begun = time.process_time()
+    answer = await ask(client, query, x=LONG)
+    assert time.process_time() - begun < MORE
+    assert answer["errors"][0]["extensions"]["code"] == "BAD_USER_INPUT"
+    assert len(answer["errors"][0]["message"]) <= 500
