@@ -245,7 +245,8 @@ def main(wanted: list[str]) -> None:
             continue
         settings = {"RATE_LIMITS": "off", "LOG_FORMAT": "json"}
         with tempfile.TemporaryDirectory() as place, Server(Path(place), settings, "--no-worker") as server:
-            question(server.port)  # so that nothing is done for the first time
+            question(server.port)
+            exchange(server.port, [head(method="GET", path="/static/pages/style.css")])  # so that nothing is new to it
             sys.stdout.write(measured(server, name, worst) + "\n")
             sys.stdout.flush()
 
