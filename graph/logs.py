@@ -3,6 +3,7 @@
 import logging
 import sys
 from collections.abc import MutableMapping
+from datetime import date
 from typing import Any
 
 import structlog
@@ -24,6 +25,7 @@ def configure(log_format: str) -> None:
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _instants,
     ]
     # Tracebacks without the values of variables, which the renderers' own would show: passwords are among them.
     rendered: list[Any] = (
@@ -56,3 +58,11 @@ def configure(log_format: str) -> None:
     logging.getLogger("uvicorn.access").disabled = True
     for noisy in ("tortoise", "aiosqlite", "asyncio"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def _instants(_: object, __: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Days and instants as ISO 8601, in both forms of the log."""
+    for name, value in line.items():
+        if isinstance(value, date):
+            line[name] = value.isoformat()
+    return line

@@ -4,8 +4,10 @@ It shows one-time links to whoever opens it: only a server that listens on the l
 is this machine's may mount it, and no request is answered that came through a proxy or names another host.
 """
 
+import os
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email import policy
@@ -29,6 +31,7 @@ LETTER_POLICY = (
 MAIL_POLICY = layouts.POLICY + "; frame-src 'self'"
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 CARRIED = ("forwarded", "via", "x-real-ip", "x-forwarded-")  # how the headers begin that proxies add
+A_PAGE = 50
 ADDRESS = re.compile(r"https?://[^\s<>\"]+[^\s<>\".,;:!?)\]']")
 
 
@@ -47,18 +50,52 @@ Show = Callable[[Request, Path], Response]
 
 def files(folder: Path) -> dict[str, Path]:
     """The messages of the folder by file name, the latest first; never a link, nor what a folder in it holds."""
-    # The courier may take a file away while the folder is read.
-    found = [(path.stat().st_mtime_ns, path.name, path) for path in folder.glob("*.eml") if _is_message(path)]
-    return {name: path for _, name, path in sorted(found, reverse=True)}
-
-
-def _is_message(path: Path) -> bool:
-    return path.is_file() and not path.is_symlink()
+    found: list[tuple[int, str]] = []
+    with suppress(FileNotFoundError), os.scandir(folder) as entries:
+        for entry in entries:
+            with suppress(FileNotFoundError):  # somebody may take it away while the folder is read
+                if entry.name.endswith(".eml") and entry.is_file(follow_symlinks=False):
+                    found.append((entry.stat(follow_symlinks=False).st_mtime_ns, entry.name))
+    return {name: folder / name for _, name in sorted(found, reverse=True)}
 
 
 def read(path: Path) -> EmailMessage:
     """The message in a file."""
     return BytesParser(EmailMessage, policy=policy.default).parsebytes(path.read_bytes())
+
+
+class Index:
+    """What the list says of each message, read once for each state of its file; what is gone is forgotten."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._known: dict[str, tuple[tuple[int, int], Letter]] = {}
+
+    def page(self, number: int) -> tuple[list[Letter], int]:
+        """The letters of a page, the first being that of the latest ones, and how many pages there are."""
+        found = files(self._folder)
+        self._known = {name: known for name, known in self._known.items() if name in found}
+        pages = max(1, -(-len(found) // A_PAGE))
+        first = A_PAGE * (min(number, pages) - 1)
+        letters = (self._letter(path) for path in list(found.values())[first : first + A_PAGE])
+        return [letter for letter in letters if letter is not None], pages
+
+    def _letter(self, path: Path) -> Letter | None:
+        try:
+            state = path.stat()
+            known = self._known.get(path.name)
+            if known is None or known[0] != (state.st_mtime_ns, state.st_size):
+                known = (state.st_mtime_ns, state.st_size), letter_of(path, headers_of(path))
+                self._known[path.name] = known
+            return known[1]
+        except FileNotFoundError:  # taken away since the folder was read
+            return None
+
+
+def headers_of(path: Path) -> EmailMessage:
+    """The headers of the message in a file."""
+    with path.open("rb") as file:
+        return BytesParser(EmailMessage, policy=policy.default).parse(file, headersonly=True)
 
 
 def letter_of(path: Path, message: EmailMessage) -> Letter:
@@ -83,12 +120,17 @@ def part(message: EmailMessage, kind: str) -> str | None:
     return str(found.get_content()) if found else None
 
 
-def listing(request: Request, folder: Path) -> Response:
-    """The list of all messages."""
+def listing(request: Request, index: Index) -> Response:
+    """The list of the messages, a page of it."""
     language = layouts.language_of(request)
-    letters = [letter_of(path, read(path)) for path in files(folder).values()]
-    switch = f"/mails?lang={layouts.other(language).lower()}"
-    return layouts.render("mails.html", language, {"letters": letters, "switch": switch})
+    asked = request.query_params.get("page", "1")
+    number = int(asked) if asked.isascii() and asked.isdecimal() and len(asked) < 7 else 1
+    letters, pages = index.page(max(1, number))
+    number = min(max(1, number), pages)
+    switch = f"/mails?page={number}&lang={layouts.other(language).lower()}"
+    return layouts.render(
+        "mails.html", language, {"letters": letters, "switch": switch, "page": number, "pages": pages}
+    )
 
 
 def one(request: Request, folder: Path) -> Response:
@@ -139,12 +181,14 @@ def absent(request: Request) -> Response:
 def routes(folder: Path) -> list[BaseRoute]:
     """The mail pages over a folder of `.eml` files, which may not exist yet."""
 
+    index = Index(folder)
+
     # plain functions: Starlette runs them in a thread, as reading files asks
     def on(show: Show) -> Callable[[Request], Response]:
         return at_hand(lambda request: show(request, folder))
 
     return [
-        Route("/mails", on(listing)),
+        Route("/mails", at_hand(lambda request: listing(request, index))),
         Route("/mails/{name}", on(one)),
         Route("/mails/{name}/html", on(html)),
     ]

@@ -3,8 +3,10 @@
 from pathlib import Path
 from typing import Annotated
 
+import orjson
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from graph import settings, workers
@@ -23,19 +25,37 @@ def list_mails(
     state: Annotated[MailState | None, typer.Option(help="Only the mails of this state.", case_sensitive=False)] = None,
     dead: Annotated[bool, typer.Option("--dead", help="Only the mails that were given up.")] = False,
     limit: Annotated[int, typer.Option(help="How many at most.", min=1, max=1000)] = 50,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line, for programs.")] = False,
 ) -> None:
-    """List the newest mails."""
+    """List the newest mails: as a table in a terminal, elsewhere one a line with tabs between, nothing cut."""
 
     async def act(_: Scope, __: Settings) -> list[Mail]:
         return await (outbox.dead_letters(limit=limit) if dead else outbox.listed(state, limit=limit))
 
-    table = Table("id", "state", "message", "to", "due", "tries", "last error")
-    for each in within(act):
-        due = f"{each.due_at:%Y-%m-%d %H:%M:%S}"
-        table.add_row(
-            str(each.id), each.state, each.message, each.address, due, str(each.attempts), each.last_error or ""
-        )
-    Console().print(table)
+    found = within(act)
+    if as_json:
+        for each in found:
+            typer.echo(orjson.dumps(_line(each)))
+        return
+    terminal = Console()
+    rows = [[str(value) for value in _line(each).values()] for each in found]
+    if not terminal.is_terminal:
+        for row in [COLUMNS, *rows]:
+            typer.echo("\t".join(" ".join(cell.split()) for cell in row))
+        return
+    table = Table(*COLUMNS)
+    for row in rows:
+        table.add_row(*(escape(cell) for cell in row))
+    terminal.print(table)
+
+
+COLUMNS = ("id", "state", "message", "to", "due", "tries", "last error")
+
+
+def _line(found: Mail) -> dict[str, object]:
+    due = found.due_at.isoformat(timespec="seconds")
+    values = (found.id, found.state, found.message, found.address, due, found.attempts, found.last_error or "")
+    return dict(zip((column.replace(" ", "_") for column in COLUMNS), values, strict=True))
 
 
 @mail.command("show")

@@ -5,7 +5,7 @@ what no longer concerns them, and a mail that waited for a server tells nothing 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from itertools import groupby
 from typing import Any, ClassVar
@@ -50,11 +50,16 @@ KINDS: Mapping[str, type[PeriodicalMessage]] = {name_of(kind): kind for kind in 
 
 @dataclass(frozen=True)
 class Line:
-    """One thing told: what, its particulars on a line of their own, and where to look at it."""
+    """One thing told: what, its particulars on a line of their own, where to look at it, and what its reader has to do.
+
+    `invitation` says to go and attest that it was read, at `place`.
+    """
 
     text: str
     details: tuple[str, ...]
     url: str | None = None
+    invitation: str | None = None
+    place: str | None = None
 
 
 @dataclass(frozen=True)
@@ -80,10 +85,12 @@ async def matter(mails: Sequence[Mail], today: date) -> dict[int, list[Row]]:
     return found
 
 
-def particulars(message: PeriodicalMessage, rows: Sequence[Row], language: str, time_zone: str) -> dict[str, Any]:
-    """What the templates of periodical mails say besides the message's own facts."""
+def particulars(
+    message: PeriodicalMessage, rows: Sequence[Row], language: str, time_zone: str, portal: str
+) -> dict[str, Any]:
+    """What the templates of periodical mails say besides the message's own facts; `portal` is where people act."""
     total = message.total - (len(message.ids) - len(rows))
-    made = sections(rows, language, time_zone)
+    made = sections(rows, language, time_zone, portal)
     return {
         "total": total,
         "rejected": sum(getattr(row, "kind", None) == ActivityKind.INVOICE_REJECTED for row in rows),
@@ -94,30 +101,30 @@ def particulars(message: PeriodicalMessage, rows: Sequence[Row], language: str, 
     }
 
 
-def sections(rows: Sequence[Row], language: str, time_zone: str) -> tuple[Section, ...]:
+def sections(rows: Sequence[Row], language: str, time_zone: str, portal: str) -> tuple[Section, ...]:
     """The rows by structure, in the order of their names, the newest first."""
     ordered = sorted(rows, key=lambda row: (row.structure, -row.id))
     return tuple(
-        Section(wording.harmless(name), tuple(_line(row, language, time_zone) for row in group))
+        Section(wording.harmless(name), tuple(_line(row, language, time_zone, portal) for row in group))
         for name, group in groupby(ordered, key=lambda row: row.structure)
     )
 
 
-def _line(row: Row, language: str, time_zone: str) -> Line:
+def _line(row: Row, language: str, time_zone: str, portal: str) -> Line:
     if hasattr(row, "title"):
-        return _activity(row, language, time_zone)
+        return _activity(row, language, time_zone, portal)
     return _movement(row, language, time_zone)
 
 
-def _activity(row: Row, language: str, time_zone: str) -> Line:
+def _activity(row: Row, language: str, time_zone: str, portal: str) -> Line:
     details = (
         wording.KINDS[language][ActivityKind(row.kind)],
         _label(row.space, language) if row.space else None,
         row.service,
         wording.moment(row.at, language, time_zone),
-        wording.PHRASES[language]["asks"] if row.asks else None,
     )
-    return Line(wording.harmless(row.title), _said(details), row.url)
+    told = Line(wording.harmless(row.title), _said(details), row.url)
+    return replace(told, invitation=wording.PHRASES[language]["attest"], place=row.url or portal) if row.asks else told
 
 
 def _movement(row: Row, language: str, time_zone: str) -> Line:

@@ -45,6 +45,11 @@ class Letterhead:
         return _page(self._own, "unsubscribe", token)
 
     @property
+    def portal(self) -> str:
+        """Where people find what waits for them, when a thing has no address of its own."""
+        return self.account_app_url or self.public_url
+
+    @property
     def _own(self) -> str:
         return f"{self.public_url.rstrip('/')}/account"
 
@@ -110,7 +115,7 @@ def write(
     facts = {fact.name: _presentable(getattr(message, fact.name)) for fact in fields(message) if fact.name != "token"}
     context: dict[str, Any] = {**facts, "language": language, "time_zone": time_zone}
     if isinstance(message, PeriodicalMessage):
-        context |= digests.particulars(message, rows, language, time_zone)
+        context |= digests.particulars(message, rows, language, time_zone, letterhead.portal)
     link = message if isinstance(message, LinkMessage) else None
     told = [line.split(_BETWEEN) for line in _block(template, "facts", context).splitlines() if line.strip()]
     return Letter(

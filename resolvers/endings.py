@@ -5,7 +5,7 @@ from datetime import timedelta
 from mailer.messages import AttachmentEnding
 from models import accounts, attachments, occasions, reminders, structures
 from models.accounts import AccountState
-from models.attachments import AttachmentStatus
+from models.attachments import Attachment, AttachmentStatus
 from models.reminders import Due
 from resolvers import jobs
 from resolvers.scope import Scope
@@ -16,7 +16,7 @@ JOB = "attachment-endings"
 
 
 async def announce_ends(scope: Scope) -> int:
-    """Users and managers are told of an attachment's end 14 days and 1 day before; of one too near, the later alone."""
+    """Users and managers are told of an attachment's end 14 days and 1 day before; of a shorter one, the day before."""
     return await _announce(scope, EARLY_NOTICE_DAYS, LAST_NOTICE_DAYS + 1) + await _announce(scope, LAST_NOTICE_DAYS, 0)
 
 
@@ -46,9 +46,18 @@ async def _announce_one(scope: Scope, due: Due, days: int) -> bool:
         assert attachment.valid_until is not None
         if not await occasions.take(JOB, reminders.end_key(due.id, attachment.valid_until, days), at=scope.now()):
             return False
+        if days == EARLY_NOTICE_DAYS and not _was_longer(scope, attachment, days):
+            return False
         user = people[due.user_id]
         for reader in readers:
             named = None if reader.id == user.id else user.display_name
             message = AttachmentEnding(structure=structure.name, last_day=attachment.valid_until, user=named)
             await scope.mail(message, reader)
     return True
+
+
+def _was_longer(scope: Scope, attachment: Attachment, days: int) -> bool:
+    """Did the attachment's last day lie so far ahead as it began, and as it was given? Else it was known from then."""
+    given = (attachment.decided_at or attachment.requested_at).astimezone(scope.office.time_zone).date()
+    assert attachment.valid_until is not None
+    return attachment.valid_until - max(attachment.valid_from, given) >= timedelta(days=days)

@@ -3,6 +3,7 @@
 import asyncio
 import email
 import logging
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -201,3 +202,19 @@ def test_a_logged_value_moves_no_cursor_and_begins_no_line() -> None:
     line = {"event": "request", "path": "/a\nb\x1b[2J\x9bc\u202ed", "status": 404}
     expected = {"event": "request", "path": r"/a\nb\x1b[2J\x9bc\u202ed", "status": 404}
     assert logs.escaped(None, "info", line) == expected
+
+
+@pytest.mark.parametrize("log_format", ["console", "json"])
+def test_an_operator_reads_instants_as_iso_8601(log_format: str, capsys: pytest.CaptureFixture[str]) -> None:
+    root = logging.getLogger()
+    before = root.handlers, root.level
+    try:
+        logs.configure(log_format)
+        due_at = datetime(2026, 11, 24, 14, 5, tzinfo=UTC)
+        structlog.get_logger("tests").warning("mail_postponed", due_at=due_at, day=due_at.date())
+    finally:
+        root.handlers, root.level = before
+        structlog.reset_defaults()
+    written = capsys.readouterr().err
+    assert "2026-11-24T14:05:00+00:00" in written
+    assert "datetime" not in written

@@ -1,15 +1,18 @@
 """The commands as operators give them: in a process of their own, in an empty folder, by their exit codes and words."""
 
+import json
 import os
 import re
 import sqlite3
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 
 import httpx
 import pytest
 
+from mailer.samples import SAMPLES
 from tests.graph.servers import ROOT, Server
 
 SNAPSHOT = ROOT / "schema" / "schema.graphql"
@@ -171,22 +174,31 @@ def test_a_directory_is_imported_and_its_wrong_lines_reported(tmp_path: Path) ->
     assert wrong.stderr.endswith("its first line lacks TypeIdentifiant, Identifiant, RaisonSociale.\n")
 
 
+LONG_ADDRESS = f"noor.{'van.' * 12}ede@department-of-long-names.people.example"
+
+
 def test_mails_are_listed_shown_and_tried_again(tmp_path: Path) -> None:
     with Server(tmp_path, None, "--no-worker") as server:
         settings = {"DATA_DIR": str(tmp_path / "data")}
-        query = """mutation { signUp(input: {loginEmail: "noor@people.example", firstName: "Noor", lastName: "V",
-          language: EN, acceptTerms: true}) { acknowledged } }"""
+        query = f"""mutation {{ signUp(input: {{loginEmail: "{LONG_ADDRESS}", firstName: "Noor", lastName: "V",
+          language: EN, acceptTerms: true}}) {{ acknowledged }} }}"""
         httpx.post(f"{server.url}/graphql", json={"query": query}).raise_for_status()
         listed = run(tmp_path, "mail", "list", **settings).stdout
+        as_json = run(tmp_path, "mail", "list", "--json", **settings).stdout
         shown = run(tmp_path, "mail", "show", "1", **settings).stdout
         dead = run(tmp_path, "mail", "list", "--dead", **settings).stdout
         retried = run(tmp_path, "mail", "retry", "1", **settings).stdout
         previews = run(tmp_path, "mail", "preview", "previews").stdout
-    assert previews == "104 mails are in previews.\n"
+    assert previews == f"{2 * len(SAMPLES)} mails are in previews.\n"
     assert "Activez votre compte" in (tmp_path / "previews/fr/account_activation.html").read_text(encoding="utf-8")
-    assert "account_activation" in listed
+    first, line = (text.split("\t") for text in listed.splitlines())
+    assert first == ["id", "state", "message", "to", "due", "tries", "last error"]
+    assert (line[0], line[2:4], line[6]) == ("1", ["account_activation", LONG_ADDRESS], "")
+    known = json.loads(as_json)
+    assert (known["id"], known["to"], known["message"]) == (1, LONG_ADDRESS, "account_activation")
+    assert datetime.fromisoformat(known["due"]).tzinfo is not None
     assert "account_activation" not in dead
-    assert "address: noor@people.example\n" in shown
+    assert f"address: {LONG_ADDRESS}\n" in shown
     assert retried == "1 mails will be tried again.\n"
 
 

@@ -47,6 +47,41 @@ def test_a_reader_sees_the_latest_message_first(browser: TestClient) -> None:
     assert "2001-09-09 01:46:40 UTC" in page.text
 
 
+def test_a_reader_of_hundreds_of_messages_turns_pages_and_a_file_is_read_again_only_once_it_changed(
+    tmp_path: Path,
+) -> None:
+    def write(name: str, subject: str, at: int) -> None:
+        (tmp_path / name).write_text(f"Subject: {subject}\nTo: noor@demo.example\n\ntext\n")
+        os.utime(tmp_path / name, (at, at))
+
+    for number in range(120):
+        write(f"{number}.eml", f"number {number:03}", 1_000_000_000 + number)
+    index = mails.Index(tmp_path)
+
+    def subjects(page: int) -> list[str]:
+        return [letter.subject for letter in index.page(page)[0]]
+
+    assert subjects(1) == [f"number {number:03}" for number in range(119, 69, -1)]
+    assert subjects(3) == [f"number {number:03}" for number in range(19, -1, -1)]
+    assert (subjects(9), index.page(1)[1]) == (subjects(3), 3)
+    write("117.eml", "number xxx", 1_000_000_117)  # by its time and length it is the same
+    write("118.eml", "written anew, from outside", 2_000_000_000)
+    write("new.eml", "added from outside", 1_500_000_000)
+    (tmp_path / "119.eml").unlink()
+    assert subjects(1)[:4] == ["written anew, from outside", "added from outside", "number 117", "number 116"]
+
+
+def test_a_reader_is_led_from_page_to_page(tmp_path: Path) -> None:
+    for number in range(51):
+        (tmp_path / f"{number}.eml").write_text("Subject: x\n\n")
+    browser = TestClient(Starlette(routes=mails.routes(tmp_path)), "http://127.0.0.1")
+    first, second = (browser.get(f"/mails?page={number}&lang=en") for number in (1, 2))
+    assert 'rel="next" href="/mails?page=2"' in first.text
+    assert 'rel="prev" href="/mails?page=1"' in second.text
+    assert [page.text.count("<li>") for page in (first, second)] == [50, 1]
+    assert browser.get("/mails?page=x").text.count("<li>") == 50
+
+
 def test_a_reader_follows_a_link_of_the_text(browser: TestClient) -> None:
     page = browser.get("/mails/b.eml")
     address = "http://127.0.0.1/account/activate?token=x&amp;y=1"

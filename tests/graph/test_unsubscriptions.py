@@ -89,8 +89,11 @@ async def test_a_digest_reads_as_bytes_what_was_recorded_and_carries_its_way_out
         for kind in ("plain", "html")
     )
     assert "\nDelmas & Fils\n\n- Facture 7 rejetée : « montant » <faux>\n" in plain
-    assert "accusé de lecture demandé\n  https://portal.example/7?a=1&b=2\n" in plain
-    assert 'href="https://portal.example/7?a=1&amp;b=2"' in html
+    assert "\n  Attestez que vous en avez pris connaissance :\n  https://portal.example/7?a=1&b=2\n" in plain
+    assert (
+        'Attestez que vous en avez pris connaissance : <a class="plain" href="https://portal.example/7?a=1&amp;b=2"'
+        in html
+    )
     assert "&lt;faux&gt;" in html
     tokens = {match for text in (plain, html, address_of(mail)) for match in LINK.findall(text)}
     assert len(tokens) == 1

@@ -3,6 +3,7 @@
 import re
 from dataclasses import fields, replace
 from datetime import date, datetime
+from types import SimpleNamespace
 
 import pytest
 from jinja2 import UndefinedError, meta, nodes
@@ -296,7 +297,9 @@ def test_both_languages_say_the_same(name: str) -> None:
 def test_every_fact_of_a_message_is_known_to_its_templates(name: str) -> None:
     given = {fact.name for fact in fields(MESSAGES[name])} | {"language", "time_zone", "fact"}
     if issubclass(MESSAGES[name], digests.PeriodicalMessage):
-        given |= digests.particulars(SAMPLES_BY_NAME[name], samples.rows_of(SAMPLES_BY_NAME[name]), "fr", "UTC").keys()  # type: ignore[arg-type]
+        given |= digests.particulars(
+            SAMPLES_BY_NAME[name], samples.rows_of(SAMPLES_BY_NAME[name]), "fr", "UTC", ""
+        ).keys()  # type: ignore[arg-type]
     source = (TEMPLATES / name / "fr.txt").read_text(encoding="utf-8")
     assert meta.find_undeclared_variables(rendering.WORDS.parse(source)) <= given
 
@@ -329,6 +332,26 @@ def test_subject_of_a_digest_says_what_happened(total: int, rejected: int, subje
     assert letter.closing == (
         ("10 more activities are to be read in the list of your activities.",) if total > 30 else ()
     )
+
+
+@pytest.mark.parametrize(
+    ("language", "invitation"),
+    [("fr", "Attestez que vous en avez pris connaissance :"), ("en", "Please attest that you have read it:")],
+)
+@pytest.mark.parametrize("url", ["https://portail.example/factures/7", None])
+def test_a_digest_invites_to_attest_a_rejection_and_leads_there(
+    language: str, invitation: str, url: str | None
+) -> None:
+    _, progress, refused = samples.rows_of(SAMPLES_BY_NAME["activity_digest"])
+    refused = SimpleNamespace(**{**vars(refused), "url": url})
+    message = digests.ActivityDigest(until=NOW, total=2, ids=(2, 3))
+    mail = row(message, language=language)
+    composed = parsed(
+        rendering.compose(mail, letterhead=LETTERHEAD, sealer=SEALER, rows=[progress, refused]).as_bytes()
+    )
+    place = url or "https://portail.example"
+    for text in bodies(composed):
+        assert text.count(f"{invitation} {place}") == 1
 
 
 @pytest.mark.parametrize("length", range(60, 90))

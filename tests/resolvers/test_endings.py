@@ -65,6 +65,16 @@ async def test_a_run_gives_the_latest_notice_that_is_due(
     assert [row.key for row in await Occasion.all()] == ([f"{link.id}:{after(left)}:{key}"] if key else [])
 
 
+@pytest.mark.parametrize(("days", "notices"), [(15, {1: 1, 14: 1}), (14, {0: 1, 13: 1}), (13, {12: 1}), (10, {9: 1})])
+@pytest.mark.parametrize("short", ["given today", "begins today"])
+async def test_an_attachment_shorter_than_fourteen_days_is_announced_the_day_before_alone(
+    house: House, scope_of: ScopeOf, clock: Clock, days: int, notices: dict[int, int], short: str
+) -> None:
+    changes: dict[str, Any] = {"decided_at": clock.now} if short == "given today" else {"valid_from": TODAY}
+    await Attachment.filter(id=house.links["simple"].id).update(valid_until=after(days), **changes)
+    assert await told(clock, scope_of, 20) == notices
+
+
 async def test_a_day_begins_at_midnight_in_the_structures_time_zone(
     house: House, scope_of: ScopeOf, clock: Clock
 ) -> None:
