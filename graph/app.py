@@ -47,7 +47,7 @@ from graph.streaming import Live
 from graph.traffic import Traffic
 from graph.wakings import Wakings
 from mailer.seals import Sealer
-from models import database
+from models import database, waits
 from models.accounts import Language
 from models.documents import Quota
 from models.errors import DatabaseAway
@@ -154,11 +154,12 @@ class Running:
     async def _opened(self) -> None:
         if self.prepare is not None:
             await self.prepare(self.office)
-        if self.live is not None:
-            await self.live.start()
-        if self.works:
-            self._crew = workers.Crew(self.settings, self.office, self.bell)
-            self._tasks.append(asyncio.create_task(self._crew.run()))
+        with waits.patient(waits.WORK):  # which the tasks that are started here have too
+            if self.live is not None:
+                await self.live.start()
+            if self.works:
+                self._crew = workers.Crew(self.settings, self.office, self.bell)
+                self._tasks.append(asyncio.create_task(self._crew.run()))
         self.is_open = True
 
 

@@ -1,5 +1,6 @@
 """What watches the server may ask: is it alive, can it serve, how is it doing."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import datetime
 
@@ -9,9 +10,10 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from graph.metrics import Metrics
-from models import outbox
+from models import database, outbox
 from models.errors import DatabaseAway
 
+READY_SECONDS = 1.5  # whoever asks whether the server is ready waits for no database that says nothing
 NEVER_KEPT = {"Cache-Control": "no-store"}
 
 
@@ -27,8 +29,10 @@ def routes(metrics: Metrics | None, ready: Callable[[], None], clock: Callable[[
     async def able(_: Request) -> Response:
         try:
             ready()
-            unsent, since = await outbox.waiting()
-        except DatabaseAway:
+            async with asyncio.timeout(READY_SECONDS):
+                await database.must_be_writable()
+                unsent, since = await outbox.waiting()
+        except (DatabaseAway, TimeoutError):
             told = {"database": "away"} if metrics else {"ready": False}
             return JSONResponse(told, 503, NEVER_KEPT | {"Retry-After": "5"})
         if metrics is None:
@@ -41,8 +45,9 @@ def routes(metrics: Metrics | None, ready: Callable[[], None], clock: Callable[[
         assert metrics is not None
         try:
             ready()
-            metrics.outbox(*await outbox.waiting(), clock())
-        except DatabaseAway:
+            async with asyncio.timeout(READY_SECONDS):
+                metrics.outbox(*await outbox.waiting(), clock())
+        except (DatabaseAway, TimeoutError):
             metrics.outbox_unknown()
         return Response(metrics.text(), headers=NEVER_KEPT, media_type=CONTENT_TYPE_LATEST)
 

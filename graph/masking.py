@@ -7,6 +7,7 @@ from typing import Any, Final, Generic, TypeVar
 import structlog
 from graphql import GraphQLError, GraphQLSyntaxError
 
+from models.document_errors import StorageAway
 from models.endings import StreamEnded
 from models.errors import (
     DatabaseAway,
@@ -80,8 +81,12 @@ class Masking(Generic[Language]):
             note(logged, "operation_timed_out", raised, error, request_id)
             yield located(error, self.explain(raised, language), "TIMEOUT", requestId=request_id)
         elif isinstance(raised, DatabaseAway):
-            note(logged, "database_away", raised, error, request_id)
-            yield located(error, self.explain(raised, language), "UNAVAILABLE", requestId=request_id)
+            away = "storage_away" if isinstance(raised, StorageAway) else "database_away"
+            if away not in logged:  # where it was asked doesn't matter: no traceback
+                logged.add(away)
+                log.error(away, request_id=request_id, reason=str(raised))
+            told = {"retryAfter": raised.retry_after, "requestId": request_id}
+            yield located(error, self.explain(raised, language), "UNAVAILABLE", **told)
         elif (code := client_code(error, raised)) is not None:
             kept = {**(getattr(raised, "extensions", None) or {}), "code": code}
             yield located(error, readable(error.message), **kept)

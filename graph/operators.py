@@ -12,7 +12,7 @@ from rich.table import Table
 from graph import imports, jobs, settings, starting, workers
 from graph.app import office_of
 from graph.settings import Settings
-from models import database
+from models import database, waits
 from models.accounts import Language
 from models.actors import PlatformRole
 from models.directories import Tally
@@ -45,7 +45,8 @@ def within(act: Callable[[Scope, Settings], Awaitable[Result]]) -> Result:
     async def opened() -> Result:
         await starting.open_database(chosen.database, migrate=database.is_sqlite_url(chosen.database))
         try:
-            return await act(Scope(office, language=Language.EN), chosen)
+            with waits.patient(waits.WORK):
+                return await act(Scope(office, language=Language.EN), chosen)
         except DomainError as error:
             raise Refused(explain(error, Language.EN)) from error
         finally:

@@ -8,7 +8,7 @@ import typer
 import uvicorn
 from starlette.applications import Starlette
 
-from graph import app, bodies, connections, demo, keys, logs, settings, workers
+from graph import app, bodies, connections, demo, keys, logs, settings, starting, workers
 from graph.settings import LOOPBACK, Settings, SettingsRefused
 from models import database
 from schema import sdl
@@ -50,6 +50,7 @@ def serve(
         )
     logs.configure(chosen.log_format)
     keys.application_key(chosen)  # made by this process, so that all of them read the same
+    asyncio.run(starting.refuse_unusable(chosen.database))
     if with_demo:
         asyncio.run(demo.refuse_foreign(chosen))
         typer.echo(demo.told(chosen))
@@ -108,6 +109,7 @@ def worker() -> None:
     chosen = settings.read()
     settings.need_mail_server(chosen)
     logs.configure(chosen.log_format)
+    asyncio.run(starting.refuse_unusable(chosen.database))
     bell = workers.Bell()
     asyncio.run(workers.work(chosen, app.office_of(chosen, bell=bell), bell))
 

@@ -36,6 +36,21 @@ async def open_database(url: str, *, migrate: bool) -> None:
         raise
 
 
+async def refuse_unusable(url: str) -> None:
+    """Look at an SQLite file before anything is started on it, since no waiting mends one; others may be away for now.
+
+    Raises:
+        DatabaseAway: when the file can't be opened, or is no database.
+    """
+    if not database.is_sqlite_url(url):
+        return
+    await database.connect(url)
+    try:
+        await database.ping()
+    finally:
+        await database.close()
+
+
 async def opened(url: str, *, migrate: bool) -> None:
     """Return once the database is open, trying again for as long as it is away."""
     pause = FIRST_PAUSE

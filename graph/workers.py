@@ -14,7 +14,7 @@ from mailer.courier import Courier
 from mailer.rendering import Letterhead
 from mailer.seals import Sealer
 from mailer.transport import open_transport
-from models import database
+from models import database, waits
 from resolvers.scope import Office
 
 log = structlog.get_logger(__name__)
@@ -85,7 +85,8 @@ async def work(settings: Settings, office: Office, bell: Bell) -> None:
         return
     opening.result()
     crew = Crew(settings, office, bell)
-    working = asyncio.create_task(crew.run())
+    with waits.patient(waits.WORK):
+        working = asyncio.create_task(crew.run())
     log.info("worker_started")
     await asyncio.wait((working, ended), return_when=asyncio.FIRST_COMPLETED)
     crew.stop()

@@ -1,7 +1,10 @@
 """The one door to the database: connecting, migrating, transactions, and one dialect of SQL for both engines."""
 
+import asyncio
+import fcntl
 import os
 import re
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime
@@ -15,10 +18,11 @@ from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.backends.base.config_generator import expand_db_url
 from tortoise.connection import get_connections
 from tortoise.exceptions import DBConnectionError, IntegrityError, OperationalError
-from tortoise.migrations import api as migrations
 from tortoise.migrations.executor import MigrationExecutor
 from tortoise.transactions import in_transaction
 
+from models import disks, upgrades, waits
+from models.asyncpg_clients import Client as PostgresClient
 from models.errors import Conflict, DatabaseAway
 
 TABLES = (
@@ -44,9 +48,25 @@ TABLES = (
 P = ParamSpec("P")
 T = TypeVar("T")
 POOL_SIZE = 10
-BUSY_MILLISECONDS = 10_000
-CONNECT_SECONDS = 5
+BUSY_MILLISECONDS = 4_000
+CONNECT_SECONDS = 4
+LOCK_PAUSE_SECONDS = 0.2
 MIGRATION_LOCK = 7_283_293  # any number that no other program locks in the same database
+
+
+# What the file, the disk or another process keeps SQLite from doing, whatever was asked of it.
+SQLITE_AWAY = {
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_PROTOCOL,
+    sqlite3.SQLITE_NOTADB,
+}
 
 
 class Duplicate(Exception):
@@ -56,16 +76,18 @@ class Duplicate(Exception):
 def configuration(url: str) -> dict[str, Any]:
     """The Tortoise configuration for `sqlite://PATH` or `postgres://user:password@host:port/name`."""
     connection = expand_db_url(url)
+    connection["engine"] = "models.sqlite_clients" if is_sqlite_url(url) else "models.asyncpg_clients"
     if is_sqlite_url(url):
         connection["credentials"] = {
             "busy_timeout": BUSY_MILLISECONDS, "synchronous": "FULL", **connection["credentials"]
         }  # fmt: skip
     else:
-        connection["credentials"] |= {"minsize": 1, "maxsize": POOL_SIZE, "command_timeout": 60}
+        bounds = {"minsize": 1, "maxsize": POOL_SIZE, "timeout": CONNECT_SECONDS}
+        connection["credentials"] = bounds | connection["credentials"]
     name = connection_name(url)
     return {
         "connections": {name: connection},
-        "apps": {"models": {"models": list(TABLES), "default_connection": name, "migrations": "models.migrations"}},
+        "apps": _applications(name),
         "use_tz": True,
         "timezone": "UTC",
     }
@@ -87,12 +109,7 @@ async def connect(url: str) -> None:
     Raises:
         DatabaseAway: when the folder of an SQLite file can't be made.
     """
-    if is_sqlite_url(url):
-        folder = os.path.dirname(url.removeprefix("sqlite://"))
-        try:
-            os.makedirs(folder or ".", exist_ok=True)
-        except OSError as error:
-            raise DatabaseAway(str(error)) from error
+    _make_folder(url)
     await Tortoise.init(config=configuration(url), _enable_global_fallback=True)
 
 
@@ -105,27 +122,72 @@ async def migrate(url: str) -> None:
     """Bring the database at `url` to the newest migration; nothing happens when it is there already.
 
     Raises:
-        DatabaseAway: when the database can't be reached.
+        DatabaseAway: when the database can't be reached or used.
     """
-    with _translated():
-        async with _alone(url):
-            await migrations.migrate(config=configuration(url))
-    await Tortoise.close_connections()
+    _make_folder(url)
+    try:
+        with _translated():
+            async with _alone(url):
+                with waits.patient(waits.LONG_WORK):
+                    await Tortoise.init(config=configuration(url), init_connections=False)
+                    await _upgrades().migrate()
+    finally:
+        await Tortoise.close_connections()
+
+
+def _make_folder(url: str) -> None:
+    if is_sqlite_url(url):
+        try:
+            os.makedirs(_folder(url), mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise DatabaseAway(str(error)) from error
+
+
+def _folder(url: str) -> str:
+    return os.path.dirname(_path(url)) or "."
+
+
+def _path(url: str) -> str:
+    return url.removeprefix("sqlite://").partition("?")[0]
 
 
 @asynccontextmanager
 async def _alone(url: str) -> AsyncIterator[None]:
-    """On PostgreSQL, hold the lock that lets one process migrate at a time; SQLite has but one process."""
+    """Hold what lets one process migrate at a time: a lock in the database, or on the folder of an SQLite file."""
     if is_sqlite_url(url):
-        os.makedirs(os.path.dirname(url.removeprefix("sqlite://")) or ".", exist_ok=True)
-        yield
+        folder = os.open(_folder(url), os.O_RDONLY)
+        try:
+            await _until(lambda: _is_locked(folder))
+            yield
+        finally:
+            os.close(folder)
         return
-    server = await asyncpg.connect(url, timeout=CONNECT_SECONDS)
+    server = await asyncpg.connect(url, timeout=CONNECT_SECONDS, statement_cache_size=0)
     try:
-        await server.execute(f"SELECT pg_advisory_lock({MIGRATION_LOCK})")
-        yield
+        # inside a transaction, so that behind a pooler the lock stays with this connection, and ends with it
+        async with server.transaction():
+
+            async def is_ours() -> bool:
+                asked = f"SELECT pg_try_advisory_xact_lock({MIGRATION_LOCK})"
+                return bool(await server.fetchval(asked, timeout=CONNECT_SECONDS))
+
+            await _until(is_ours)
+            yield
     finally:
-        await server.close()
+        server.terminate()
+
+
+async def _is_locked(folder: int) -> bool:
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+async def _until(reached: Callable[[], Awaitable[bool]]) -> None:
+    while not await reached():  # noqa: ASYNC110 - another process gives no sign
+        await asyncio.sleep(LOCK_PAUSE_SECONDS)
 
 
 async def ping() -> None:
@@ -137,12 +199,56 @@ async def ping() -> None:
     await fetch("SELECT 1 AS answer", {})
 
 
+async def must_be_writable() -> None:
+    """Let pass unless writes were refused for want of room, and a trial is refused as well.
+
+    Raises:
+        DatabaseAway: when there is no room.
+    """
+    if not disks.is_doubted():
+        return
+    disks.must_rest()
+    if is_sqlite():
+        try:
+            async with transaction():
+                for statement in disks.SQLITE_TRIAL:
+                    await connection().execute_query(statement)
+        finally:
+            async with transaction():
+                await connection().execute_query(disks.SQLITE_TRIAL_END)
+    else:
+        async with transaction():
+            await connection().execute_query(disks.POSTGRES_TRIAL)
+    disks.cleared()
+
+
 async def pending_migrations() -> list[str]:
-    """The names of the migrations that the connected database still lacks."""
-    plan = await MigrationExecutor(
-        connection(), {"models": {"models": list(TABLES), "migrations": "models.migrations"}}
-    ).plan()
-    return [step.migration.name for step in plan]
+    """The names of the migrations that the connected database still lacks.
+
+    Raises:
+        DatabaseAway: when the database can't tell.
+    """
+    with _translated():
+        return [step.migration.name for step in await _upgrades().plan()]
+
+
+def _upgrades() -> MigrationExecutor:
+    found = connection()
+    return upgrades.executor(found, _applications(found.connection_name))
+
+
+def _applications(connection_name: str) -> dict[str, Any]:
+    return {
+        "models": {
+            "models": list(TABLES), "default_connection": connection_name, "migrations": "models.migrations"
+        }
+    }  # fmt: skip
+
+
+def is_through_pooler() -> bool:
+    """Does a pooler, such as PgBouncer, stand between the connected PostgreSQL and this process?"""
+    client = connection()
+    return isinstance(client, PostgresClient) and client.is_through_pooler
 
 
 def connection() -> BaseDBAsyncClient:
@@ -166,10 +272,7 @@ async def transaction() -> AsyncIterator[None]:
         Conflict: when the database broke a deadlock by giving this one up.
     """
     with _translated():
-        async with in_transaction() as current:
-            if current.capabilities.dialect == "sqlite":
-                await current.execute_query("COMMIT")
-                await current.execute_query("BEGIN IMMEDIATE")
+        async with in_transaction():
             yield
 
 
@@ -181,13 +284,15 @@ class _translated:  # noqa: N801 - read as a word, like contextlib's
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         cause = error.args[0] if isinstance(error, OperationalError | IntegrityError) and error.args else error
+        if disks.is_full(cause):
+            disks.refused()
         if isinstance(error, IntegrityError):
             if "unique" in str(error).lower():
                 raise Duplicate(str(error)) from error
         elif isinstance(cause, asyncpg.DeadlockDetectedError | asyncpg.SerializationError):
             raise Conflict from error
         elif _is_away(cause):
-            raise DatabaseAway(str(error)) from error
+            raise DatabaseAway(str(error) or "it gives no answer") from error
 
 
 def guarded(act: Callable[P, Awaitable[T]]) -> Callable[P, Coroutine[Any, Any, T]]:
@@ -214,7 +319,7 @@ def _is_away(error: object) -> bool:
         | asyncpg.InvalidAuthorizationSpecificationError,
     ):
         return True
-    return any(word in str(error) for word in ("database is locked", "unable to open database", "disk I/O error"))
+    return isinstance(error, sqlite3.Error) and disks.code_of(error) in SQLITE_AWAY
 
 
 # ------------------------------------------------------------------ SQL written once for both engines

@@ -442,4 +442,6 @@ class OperationTimedOut(Exception):
 
 
 class DatabaseAway(Exception):
-    """The database can't be reached; the same call may succeed a little later."""
+    """The database can't be reached; the same call may succeed `retry_after` seconds later."""
+
+    retry_after: ClassVar[int] = 5
