@@ -2,12 +2,15 @@
 
 import asyncio
 import io
+import os
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import typer
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
-from graph import keys, settings
+from graph import keys, permissions, scanners, settings
 from graph import storage as stores
 from graph.settings import Settings, SettingsRefused
 from mailer.failures import TransportFailure
@@ -15,6 +18,8 @@ from mailer.transport import open_transport
 from models import database, services
 from models.errors import DatabaseAway
 from resolvers import storage
+
+MOST_SECONDS = 10.0
 
 
 class Failed(Exception):
@@ -32,6 +37,12 @@ def check() -> None:
         raise typer.Exit(1) from None
     kept = "SECRET_KEY is set" if chosen.secret_key else f"the key is kept in {chosen.data_dir / 'secret-key'}"
     typer.echo(f"configuration  ok      {kept}")
+    for name, nearest in settings.mistyped(os.environ):
+        typer.echo(f"configuration  WARNING {name} is no setting: {nearest} is")
+    for path in permissions.exposed(chosen):
+        typer.echo(f"files          WARNING others may read {path}: chmod go= {path}")
+    for told in settings.in_clear(chosen, os.environ):
+        typer.echo(f"clear text     WARNING {told}")
     if not asyncio.run(_all_pass(chosen)):
         raise typer.Exit(1)
 
@@ -43,6 +54,10 @@ async def _all_pass(chosen: Settings) -> bool:
         "mail": _mail,
         "storage": _storage,
     }
+    if chosen.redis_url:
+        looks["redis"] = _redis
+    if chosen.clamd_url:
+        looks["scanner"] = _scanner
     results = [await _passes(name, look, chosen) for name, look in looks.items()]
     if results[1]:
         await _tell_doubles()
@@ -52,9 +67,10 @@ async def _all_pass(chosen: Settings) -> bool:
 
 async def _passes(name: str, look: Callable[[Settings], Awaitable[str]], chosen: Settings) -> bool:
     try:
-        typer.echo(f"{name:14} ok      {await look(chosen)}")
-    except (Failed, SettingsRefused, DatabaseAway, TransportFailure, OSError) as failure:
-        typer.echo(f"{name:14} FAILED  {str(failure) or type(failure).__name__}")
+        async with asyncio.timeout(MOST_SECONDS):
+            typer.echo(f"{name:14} ok      {await look(chosen)}")
+    except (Failed, SettingsRefused, DatabaseAway, TransportFailure, RedisError, OSError) as failure:
+        typer.echo(f"{name:14} FAILED  {str(failure) or 'it gives no answer'}")
         return False
     return True
 
@@ -91,3 +107,20 @@ async def _storage(chosen: Settings) -> str:
     await storage.put(store, key, io.BytesIO(b"check"))
     await storage.delete(store, key)
     return chosen.storage
+
+
+async def _redis(chosen: Settings) -> str:
+    assert chosen.redis_url is not None
+    async with Redis.from_url(chosen.redis_url) as redis:
+        await redis.ping()
+    return "Redis answers"
+
+
+async def _scanner(chosen: Settings) -> str:
+    async def content() -> AsyncIterator[bytes]:
+        yield b"check"
+
+    scanner = scanners.scanner_of(chosen.clamd_url)
+    assert scanner is not None
+    await scanner(content())
+    return "the virus scanner answers"

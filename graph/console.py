@@ -5,7 +5,7 @@ from typing import NoReturn
 
 import typer
 
-from graph import api_keys, checks, operators, outboxes, serving
+from graph import api_keys, checks, operators, outboxes, permissions, serving
 from graph.settings import SettingsRefused
 from models.errors import DatabaseAway
 
@@ -31,6 +31,7 @@ app.add_typer(operators.job, name="jobs")
 
 def run() -> None:
     """Run the command of the command line: exit code 2 for what can't be set or asked, 1 for what failed."""
+    permissions.keep_to_owner()
     try:
         app(prog_name="rattache")
     except SettingsRefused as refused:

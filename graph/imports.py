@@ -166,7 +166,8 @@ def _lines(file: IO[str]) -> Iterator[tuple[int, list[str] | None]]:
 # ------------------------------------------------------------------ telling
 @contextmanager
 def _refusals(report: Path) -> Iterator[Any]:
-    with report.open("w", encoding="utf-8-sig", newline="") as file:
+    report.unlink(missing_ok=True)  # the lines hold what people must not read who could read those of before
+    with report.open("x", encoding="utf-8-sig", newline="") as file:
         writer = csv.writer(file, delimiter=";")
         writer.writerow(REPORT_HEADER)
         yield writer

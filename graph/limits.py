@@ -11,6 +11,8 @@ from limits.aio.storage import MemoryStorage, RedisStorage, Storage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from limits.errors import StorageError
 from redis.asyncio import ConnectionPool
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
@@ -48,7 +50,10 @@ class Limits:
         self._local = SlidingWindowCounterRateLimiter(MemoryStorage())
         if self.redis_url:
             self._pool = ConnectionPool.from_url(
-                self.redis_url, socket_connect_timeout=REDIS_SECONDS, socket_timeout=REDIS_SECONDS
+                self.redis_url,
+                socket_connect_timeout=REDIS_SECONDS,
+                socket_timeout=REDIS_SECONDS,
+                retry=Retry(NoBackoff(), 0),  # each process counts by itself meanwhile
             )
             self._shared = SlidingWindowCounterRateLimiter(_redis(self.redis_url, self._pool))
 

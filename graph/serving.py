@@ -4,17 +4,19 @@ import asyncio
 import os
 from typing import Annotated, Any
 
+import structlog
 import typer
 import uvicorn
 from starlette.applications import Starlette
 
-from graph import app, bodies, connections, demo, keys, logs, settings, starting, workers
+from graph import app, bodies, connections, demo, keys, logs, permissions, settings, starting, workers
 from graph.settings import LOOPBACK, Settings, SettingsRefused
 from models import database
 from schema import sdl
 
 OPTIONS = "RATTACHE_SERVE"  # how the options reach the processes of `--workers`: a host, and the words that follow
 GRACE_SECONDS = 15
+log = structlog.get_logger(__name__)
 PROTOCOLS: dict[str, Any] = {
     "http": connections.HttpConnection,
     "ws": connections.SocketConnection,
@@ -50,7 +52,7 @@ def serve(
         )
     logs.configure(chosen.log_format)
     keys.application_key(chosen)  # made by this process, so that all of them read the same
-    asyncio.run(starting.refuse_unusable(chosen.database))
+    _look_at_files(chosen)
     if with_demo:
         asyncio.run(demo.refuse_foreign(chosen))
         typer.echo(demo.told(chosen))
@@ -104,12 +106,18 @@ def read(host: str, port: int, with_demo: bool) -> Settings:
     return chosen
 
 
+def _look_at_files(chosen: Settings) -> None:
+    for path in permissions.narrow(chosen):
+        log.warning("file_open_to_others", path=str(path))
+    asyncio.run(starting.refuse_unusable(chosen.database))
+
+
 def worker() -> None:
     """Send the mails of the outbox and run the jobs; any number of workers may run, on any number of machines."""
     chosen = settings.read()
     settings.need_mail_server(chosen)
     logs.configure(chosen.log_format)
-    asyncio.run(starting.refuse_unusable(chosen.database))
+    _look_at_files(chosen)
     bell = workers.Bell()
     asyncio.run(workers.work(chosen, app.office_of(chosen, bell=bell), bell))
 

@@ -1,7 +1,9 @@
 """What the environment says of an installation: read once, checked, and passed inward as one frozen object."""
 
 import re
+from collections.abc import Mapping
 from datetime import timedelta
+from difflib import get_close_matches
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -15,6 +17,7 @@ from mailer.transport import SmtpServer
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 LEAST_KEY = 32
+NEAR = 0.85  # how alike two names are of which one is a slip of the other
 _SPAN = re.compile(r"(\d{1,6})\s*(s|m|h|d)?")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", None: "seconds"}
 
@@ -279,6 +282,34 @@ def read(**defaults: object) -> Settings:
         raise SettingsRefused(
             " ".join(_sentence(problem["loc"], problem["msg"]) for problem in error.errors())
         ) from None
+
+
+def mistyped(environment: Mapping[str, str]) -> list[tuple[str, str]]:
+    """The variables that look like a setting and are none, each with the setting that is nearest."""
+    known = {name.upper() for name in Settings.model_fields}
+    found = []
+    for name in sorted(set(environment) - known):
+        nearest = get_close_matches(name.removeprefix("RATTACHE_"), known, 1, NEAR)
+        if nearest:
+            found.append((name, nearest[0]))
+    return found
+
+
+def in_clear(settings: Settings, environment: Mapping[str, str]) -> list[str]:
+    """What goes to another machine readable on the way, each with what to do."""
+    postgres = "" if "ssl" in urlsplit(settings.database_url).query else settings.database_url
+    ways = (
+        ("SMTP_URL", settings.smtp or "", "smtp", "take smtps:// or smtp+starttls://"),
+        ("DATABASE_URL", postgres, "postgres", "let PostgreSQL demand TLS (hostssl), or tunnel"),
+        ("REDIS_URL", settings.redis_url or "", "redis", "take rediss://"),
+        ("CLAMD_URL", settings.clamd_url or "", "tcp", "run clamd on this machine, or tunnel"),
+        ("AWS_ENDPOINT_URL", environment.get("AWS_ENDPOINT_URL", ""), "http", "take https://"),
+    )
+    return [
+        f"{name} may be read on its way to {host}: {advice}"
+        for name, url, scheme, advice in ways
+        if urlsplit(url).scheme == scheme and (host := urlsplit(url).hostname) not in (None, *LOOPBACK)
+    ]
 
 
 def need_mail_server(settings: Settings) -> None:

@@ -1,9 +1,10 @@
 """What keeps the content of documents: a store of objects, a folder or S3-compatible, and maybe a virus scanner."""
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime
-from typing import IO, TYPE_CHECKING, Protocol
+from typing import IO, TYPE_CHECKING, Protocol, TypeVar
 
 import obstore
 from obstore.exceptions import BaseError
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 PIECE_BYTES = 64 * 1024
 LISTED_AT_ONCE = 1000
+DOUBT_SECONDS = 2.0  # of waiting, after which the store must show that it is there
+PROOF_SECONDS = 2.0
+Answer = TypeVar("Answer")
 
 Store = ObjectStore
 Nowhere = MemoryStore  # for work that keeps no documents
@@ -46,14 +50,34 @@ def _translated() -> Iterator[None]:
         raise StorageAway(f"the store of documents can't be used: {type(error).__name__}") from error
 
 
+async def _answered(store: Store, act: Awaitable[Answer]) -> Answer:
+    """What the store answers; one that is slow is waited for, one that doesn't say that it is there isn't.
+
+    Raises:
+        TimeoutError: when the store has fallen silent.
+    """
+    asked = asyncio.ensure_future(act)
+    try:
+        while not (await asyncio.wait({asked}, timeout=DOUBT_SECONDS))[0]:
+            async with asyncio.timeout(PROOF_SECONDS):
+                with suppress(FileNotFoundError):
+                    await obstore.head_async(store, "nothing")
+        return asked.result()
+    finally:
+        asked.cancel()
+
+
 async def put(store: Store, key: str, content: IO[bytes]) -> None:
     """Store the content, whole or not at all.
 
     Raises:
         StorageAway: when the store can't be used.
     """
-    with _translated():
-        await obstore.put_async(store, key, content, use_multipart=False)
+    try:
+        with _translated():
+            await _answered(store, obstore.put_async(store, key, content, use_multipart=False))
+    except ContentMissing as error:
+        raise StorageAway("the store of documents has no such place: make the bucket") from error
 
 
 async def read(store: Store, key: str, start: int, stop: int) -> AsyncIterator[bytes]:
@@ -64,7 +88,7 @@ async def read(store: Store, key: str, start: int, stop: int) -> AsyncIterator[b
         StorageAway: when the store can't be used, before the first piece or after.
     """
     with _translated():
-        found = await obstore.get_async(store, key, options={"range": (start, stop)})
+        found = await _answered(store, obstore.get_async(store, key, options={"range": (start, stop)}))
     return _pieces(found)
 
 
@@ -82,7 +106,7 @@ async def delete(store: Store, key: str) -> None:
     """
     try:
         with _translated():
-            await obstore.delete_async(store, key)
+            await _answered(store, obstore.delete_async(store, key))
     except ContentMissing:
         return
 
