@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import strawberry
 
-from models.accounts import REACTIVATION_WINDOW, AccountState, Language
+from models.accounts import ACCOUNTS, REACTIVATION_WINDOW, AccountState, Language
 from models.spaces import SpaceCode
 from resolvers import (
     access,
@@ -33,7 +33,7 @@ from schema.documents import Document, DocumentFilter
 from schema.documents import filter_of as documents_by
 from schema.errors import ERRORS, UserError, mutation
 from schema.events import Event
-from schema.fields import column, made_from
+from schema.fields import column, made_from, rows_of
 from schema.inputs import PostalAddressInput, given
 from schema.nodes import Node
 from schema.offers import PrincipalManagerOffer
@@ -46,6 +46,7 @@ from schema.subscriptions import SpaceSubscription, SpaceSubscriptionFilter
 from schema.users import ADDRESS_COLUMNS, PostalAddress, User, address_of
 
 
+@rows_of(ACCOUNTS)
 @strawberry.type(description="The signed-in person's own account: what only they may see.")
 class Account(Node):
     @made_from("id", description="The person as others see them.")

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import strawberry
 
-from models.activities import ActivityKind
+from models.activities import ACTIVITIES, ActivityKind
 from models.errors import Refusals
 from models.spaces import SpaceCode
 from resolvers import activities, services, structures
@@ -15,7 +15,7 @@ from resolvers.scope import Scope
 from schema import ids as global_ids
 from schema.context import Info
 from schema.errors import UserError, mutation, user_errors
-from schema.fields import column, made_from
+from schema.fields import column, made_from, rows_of
 from schema.nodes import Node
 from schema.selections import selection_of
 from schema.services import Service
@@ -28,6 +28,7 @@ UnacknowledgedOnly = Annotated[
 ]
 
 
+@rows_of(ACTIVITIES)
 @strawberry.type(description="Something that happened outside, on a structure, as an integration reported it.")
 class Activity(Node):
     kind: ActivityKind = column("What it reports.")

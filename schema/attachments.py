@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import strawberry
 
+from models.attachments import ATTACHMENTS, AttachmentStatus, DecisionAct, Role
 from models.attachments import AttachmentFilter as Filter
-from models.attachments import AttachmentStatus, DecisionAct, Role
 from models.errors import Invalid, NotFound
 from models.escalations import escalable_on
 from resolvers import attachments, gifts, policy, queues, requests, seats, structures, users
@@ -18,7 +18,7 @@ from schema import ids
 from schema.context import Info
 from schema.deciders import Deciders, deciders_of
 from schema.errors import ERRORS, UserError, mutation
-from schema.fields import column, made_from
+from schema.fields import column, made_from, rows_of
 from schema.inputs import SuccessionInput
 from schema.nodes import Node
 from schema.payloads import answers_of
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 StructureType = Annotated["Structure", strawberry.lazy("schema.structures")]
 
 
+@rows_of(ATTACHMENTS)
 @strawberry.type(description="The link of a user to a structure: role, status, days of validity, services.")
 class Attachment(Node):
     @made_from("user_id", description="Who is attached.")

@@ -6,12 +6,12 @@ from typing import Any
 import strawberry
 
 from models import documents as models
-from models.documents import DocumentState, DocumentType
+from models.documents import DOCUMENTS, DocumentState, DocumentType
 from resolvers import documents, downloads
 from schema import ids
 from schema.context import Info
 from schema.errors import ERRORS, UserError, mutation
-from schema.fields import column, made_from
+from schema.fields import column, made_from, rows_of
 from schema.inputs import given
 from schema.nodes import Node
 from schema.payloads import answers_of
@@ -20,6 +20,7 @@ from schema.selections import selection_of
 from schema.uploads import Upload
 
 
+@rows_of(DOCUMENTS)
 @strawberry.type(description="A file that a person keeps in their account, and nobody else sees.")
 class Document(Node):
     designation: str = column("What the person calls it.")

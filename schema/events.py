@@ -7,9 +7,10 @@ import strawberry
 
 from models import summaries
 from models.accounts import Language
+from models.events import EVENTS
 from resolvers import structures, users
 from schema.context import Info
-from schema.fields import column, made_from
+from schema.fields import column, made_from, rows_of
 from schema.nodes import Node
 from schema.selections import selection_of
 from schema.users import User
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from schema.structures import Structure
 
 
+@rows_of(EVENTS)
 @strawberry.type(description="Something that happened: who, what, on whom, where, when.")
 class Event(Node):
     type: str = column("What happened, as a stable name: AttachmentValidated, AccountActivated...")

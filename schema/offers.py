@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import strawberry
 
-from models.offers import OfferStatus
+from models.offers import OFFERS, OfferStatus
 from resolvers import offers, structures, users
 from schema import ids
 from schema.context import Info
 from schema.errors import ERRORS, UserError, mutation
-from schema.fields import column, made_from
+from schema.fields import column, made_from, rows_of
 from schema.nodes import Node
 from schema.selections import selection_of
 from schema.users import User
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from schema.structures import Structure
 
 
+@rows_of(OFFERS)
 @strawberry.type(description="A principal manager's seat offered to somebody, who may take it up within 14 days.")
 class PrincipalManagerOffer(Node):
     @made_from("structure_id", description="Of which structure.")

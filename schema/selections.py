@@ -15,6 +15,7 @@ from graphql.type import get_named_type
 
 from models.reading import Selection
 from schema.context import Info
+from schema.fields import needed_by
 
 DEFINITION = "strawberry-definition"
 
@@ -57,8 +58,7 @@ def _columns(info: Info, parent: GraphQLObjectType, nodes: list[FieldNode]) -> I
     for node in _fields(info, parent, nodes):
         field = parent.fields.get(node.name.value)
         if field is not None:  # __typename is nobody's column
-            definition = field.extensions[DEFINITION]
-            yield from definition.metadata.get("needs", (definition.python_name,))
+            yield from needed_by(field.extensions[DEFINITION])
 
 
 def _fields(info: Info, parent: GraphQLObjectType, nodes: list[FieldNode]) -> Iterator[FieldNode]:

@@ -4,16 +4,18 @@ from datetime import date
 
 import strawberry
 
+from models.services import SERVICES
 from resolvers import services
 from schema import ids
 from schema.context import Info
 from schema.errors import ERRORS, UserError, mutation
-from schema.fields import column
+from schema.fields import column, rows_of
 from schema.inputs import given
 from schema.nodes import Node
 from schema.selections import selection_of
 
 
+@rows_of(SERVICES)
 @strawberry.type(description="A department of a structure.")
 class Service(Node):
     code: str = column("Its code, unique in the structure.")

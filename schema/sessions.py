@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import strawberry
 
+from models.sessions import SESSIONS
 from resolvers import accounts, credentials, deactivations, sessions
 from resolvers.sessions import Entry
 from schema.context import Info
 from schema.errors import ERRORS, UserError, mutation
-from schema.fields import column, made_from
+from schema.fields import column, made_from, rows_of
 from schema.ids import decode, encode
 from schema.inputs import given
 from schema.payloads import AcknowledgedPayload
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 AccountType = Annotated["Account", strawberry.lazy("schema.accounts")]
 
 
+@rows_of(SESSIONS)
 @strawberry.type(description="One signed-in device.")
 class Session:
     @made_from("id", description="The session's id, for revokeSessions.")

@@ -6,7 +6,7 @@ import strawberry
 
 from models.identifiers import IdentifierType
 from models.spaces import SpaceCode
-from models.structures import StructureKind, StructureStatus
+from models.structures import STRUCTURES, StructureKind, StructureStatus
 from models.structures import StructureSearch as Search
 from resolvers import (
     corrections,
@@ -28,7 +28,7 @@ from schema.connections import After, Before, Connection, First, Last, connectio
 from schema.context import Info
 from schema.errors import ERRORS, UserError, mutation
 from schema.events import Event
-from schema.fields import column, made_from
+from schema.fields import column, made_from, rows_of
 from schema.inputs import PostalAddressInput, given
 from schema.nodes import Node
 from schema.offers import PrincipalManagerOffer
@@ -40,6 +40,7 @@ from schema.users import ADDRESS_COLUMNS, PostalAddress, User, address_of
 from schema.vacancies import Vacancy
 
 
+@rows_of(STRUCTURES)
 @strawberry.type(description="A legal entity, public or private, with one identifier.")
 class Structure(Node):
     identifier_type: IdentifierType = column("What kind of identifier it has.")

@@ -7,7 +7,7 @@ import strawberry
 
 from models.attachments import DecisionAct, Role
 from models.spaces import SpaceCode
-from models.subscriptions import SpaceSubscriptionStatus, SubscriptionFilter, SubscriptionMode
+from models.subscriptions import SUBSCRIPTIONS, SpaceSubscriptionStatus, SubscriptionFilter, SubscriptionMode
 from resolvers import grants, policy, queues, structures, subscription_queues, subscriptions, users
 from resolvers.targets import Outcome
 from resolvers.terms import Terms
@@ -15,7 +15,7 @@ from schema import ids
 from schema.context import Info
 from schema.deciders import Deciders, deciders_of
 from schema.errors import ERRORS, UserError, mutation
-from schema.fields import column, made_from
+from schema.fields import column, made_from, rows_of
 from schema.nodes import Node
 from schema.payloads import answers_of
 from schema.selections import selection_of
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 StructureType = Annotated["Structure", strawberry.lazy("schema.structures")]
 
 
+@rows_of(SUBSCRIPTIONS)
 @strawberry.type(description="The right of an attached user to use one space of one structure.")
 class SpaceSubscription(Node):
     @made_from("user_id", description="Who is subscribed.")

@@ -4,10 +4,10 @@ from typing import Any
 
 import strawberry
 
-from models.accounts import AccountState
+from models.accounts import ACCOUNTS, CANDIDATES, AccountState
 from resolvers import users
 from schema.context import Info
-from schema.fields import column, made_from
+from schema.fields import column, made_from, rows_of
 from schema.nodes import Node
 
 
@@ -29,6 +29,7 @@ def address_of(row: Any) -> Any:
     return row if row.line1 is not None else None
 
 
+@rows_of(ACCOUNTS, CANDIDATES)
 @strawberry.type(description="A person as colleagues and managers see them.")
 class User(Node):
     first_name: str = column("First name.")

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import strawberry
 
-from models.vacancies import VacancyReason, claimable_from
+from models.vacancies import SEATS, VacancyReason, claimable_from
 from resolvers import structures, users, vacancies
 from schema.connections import After, Before, Connection, First, Last, connection_of, page_of
 from schema.context import Info
-from schema.fields import column, made_from
+from schema.fields import column, made_from, rows_of
 from schema.roots import query
 from schema.selections import selection_of
 from schema.users import User
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from schema.structures import Structure
 
 
+@rows_of(SEATS)
 @strawberry.type(description="A principal manager's seat that nobody acts from.")
 class Vacancy:
     @made_from("structure_id", description="Of which structure.")
