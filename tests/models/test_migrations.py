@@ -10,7 +10,7 @@ from models import database
 
 Description = tuple[bool, int | None]  # may it be null, and how many characters it takes
 # What the database fills in by itself, and no model reads.
-THE_DATABASES_OWN = {("events", "transaction_id")}
+THE_DATABASES_OWN = {("events", "transaction_id"), ("events", "epoch")}
 
 
 def _described(field: Field[Any]) -> Description:
