@@ -9,8 +9,9 @@ from starlette.requests import Request
 from graph import layouts
 from graph.authentication import Authentication
 from graph.limits import Limits
+from models.errors import DomainError, RateLimited
 from models.tokens import Purpose
-from resolvers import accounts, credentials, deactivations, digests, links, profiles, sessions
+from resolvers import accounts, credentials, deactivations, digests, links, profiles, security_events, sessions
 from resolvers.scope import Scope
 
 
@@ -94,6 +95,11 @@ def factory(authentication: Authentication) -> Callable[[Request], AbstractAsync
     @asynccontextmanager
     async def acts(request: Request) -> AsyncIterator[Acts]:
         authentication.ready()
-        yield Acts(authentication.scope(request, language=layouts.language_of(request)), authentication.limits)
+        scope = authentication.scope(request, language=layouts.language_of(request))
+        try:
+            yield Acts(scope, authentication.limits)
+        except (DomainError, RateLimited) as error:
+            security_events.note_refusal(scope, error, request.url.path)
+            raise
 
     return acts

@@ -1,5 +1,6 @@
 """The commands that let integrations in: API keys made, listed and revoked."""
 
+from datetime import datetime
 from typing import Annotated
 
 import typer
@@ -17,11 +18,16 @@ Name = Annotated[str, typer.Argument(help="What the key is known by; no two in u
 
 
 @api_keys.command("create")
-def create(name: Name) -> None:
+def create(
+    name: Name,
+    until: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], metavar="DATE", help="The last day on which it is good.")
+    ] = None,
+) -> None:
     """Make a key and print it: this once, since only a hash of it is kept."""
 
     async def act(scope: Scope, _: Settings) -> str:
-        return await keys.create(scope, name)
+        return await keys.create(scope, name, until=until.date() if until else None)
 
     key = within(act)
     typer.echo(f"The key of {name}, which is shown only now:", err=True)
@@ -35,10 +41,10 @@ def listed() -> None:
     async def act(_: Scope, __: Settings) -> list[ApiKey]:
         return await keys.listed()
 
-    table = Table("id", "name", "created", "revoked")
+    table = Table("id", "name", "created", "last used", "ends", "revoked")
     for key in within(act):
-        revoked = f"{key.revoked_at:%Y-%m-%d %H:%M:%S}" if key.revoked_at else ""
-        table.add_row(str(key.id), key.name, f"{key.created_at:%Y-%m-%d %H:%M:%S}", revoked)
+        moments = (key.created_at, key.last_used_at, key.expires_at, key.revoked_at)
+        table.add_row(str(key.id), key.name, *(f"{at:%Y-%m-%d %H:%M:%S}" if at else "" for at in moments))
     Console().print(table)
 
 

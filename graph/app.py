@@ -10,7 +10,7 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from strawberry.http import GraphQLHTTPResponse
 from strawberry.types import ExecutionResult
@@ -50,11 +50,13 @@ from mailer.seals import Sealer
 from models import database, waits
 from models.accounts import Language
 from models.documents import Quota
-from models.errors import DatabaseAway
+from models.errors import DatabaseAway, RateLimited
 from resolvers import scope as scopes
+from resolvers import security_events
 from resolvers.scope import Office
 from resolvers.signatures import Signer
 from schema import schema, sdl
+from schema.context import Context
 from schema.wording import explain
 
 
@@ -63,13 +65,14 @@ def office_of(
     clock: Callable[[], datetime] | None = None,
     bell: workers.Bell | None = None,
     wakings: Wakings | None = None,
+    noted: Callable[[str], None] = lambda outcome: None,
 ) -> Office:
     """What all operations of this process share.
 
     Raises:
         SettingsRefused: when no application key can be kept, or the folder of documents can't be made.
     """
-    key = keys.application_key(settings)
+    key, former = keys.application_key(settings), settings.former_keys
     rings = [waits.ring for waits in (bell, wakings) if waits is not None]
 
     def wake() -> None:
@@ -77,8 +80,8 @@ def office_of(
             ring()
 
     return Office(
-        sealer=Sealer(key, settings.mail_domain),
-        signer=Signer(key, settings.public_url),
+        sealer=Sealer(key, settings.mail_domain, former),
+        signer=Signer(key, settings.public_url, former),
         clock=clock or scopes.utc_now,
         time_zone=settings.zone,
         session_idle=settings.session_idle,
@@ -87,6 +90,7 @@ def office_of(
         scanner=scanners.scanner_of(settings.clamd_url),
         wake=wake,
         replay=settings.live_replay,
+        noted=noted,
     )
 
 
@@ -188,12 +192,13 @@ def create_app(
     """
     bell, wakings = workers.Bell(), Wakings(settings.database, settings.redis_url)
     limits = Limits(settings.rate_limits, settings.redis_url)
-    running = Running(settings, office_of(settings, clock, bell, wakings), bell, sends, prepare, limits)
     metrics = Metrics()
     connections = Connections(
         settings.connections, settings.connections_per_source, settings.forwarded_allow_ips,
         metrics.refuse,
     )  # fmt: skip
+    office = office_of(settings, clock, bell, wakings, metrics.note)
+    running = Running(settings, office, bell, sends, prepare, limits)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Connections]]:
@@ -234,9 +239,14 @@ def routes(
         default_language=Language.FR,
         page=graphiql.page if settings.has_graphiql else None,
         introspection=settings.has_introspection,
+        notice=_note,
     )
     endpoint.live = running.live = Live(endpoint.executions, entrance, metrics, wakings)
-    graphql = Gate(Bodies(endpoint), limits, connections)
+
+    def limited(connection: HTTPConnection, error: RateLimited) -> None:
+        security_events.note_refusal(entrance.scope(connection), error, connection.url.path)
+
+    graphql = Gate(Bodies(endpoint), limits, limited, connections)
     shows_mails = settings.smtp is None and settings.is_local and on_loopback
     sign_in_url = settings.account_app_url or ("/graphql" if settings.has_graphiql else None)
     return [
@@ -255,6 +265,11 @@ def routes(
         *(mails.routes(settings.mails) if shows_mails else []),
         *health.routes(metrics if settings.has_metrics else None, running.ready, running.office.clock),
     ]
+
+
+def _note(context: Context, error: BaseException, field: str) -> None:
+    """Tell the security log of an error that a field raised."""
+    security_events.note_refusal(context.scope, error, field, field)
 
 
 def _cors(settings: Settings) -> Middleware:

@@ -13,11 +13,14 @@ from redis.exceptions import RedisError
 from graph import keys, permissions, scanners, settings
 from graph import storage as stores
 from graph.settings import Settings, SettingsRefused
+from mailer import outbox
 from mailer.failures import TransportFailure
+from mailer.seals import Sealer
 from mailer.transport import open_transport
 from models import database, services
 from models.errors import DatabaseAway
 from resolvers import storage
+from resolvers.scope import utc_now
 
 MOST_SECONDS = 10.0
 
@@ -61,6 +64,7 @@ async def _all_pass(chosen: Settings) -> bool:
     results = [await _passes(name, look, chosen) for name, look in looks.items()]
     if results[1]:
         await _tell_doubles()
+        results.append(await _passes_former_keys(chosen))
     await database.close()
     return all(results)
 
@@ -124,3 +128,21 @@ async def _scanner(chosen: Settings) -> str:
     assert scanner is not None
     await scanner(content())
     return "the virus scanner answers"
+
+
+async def _passes_former_keys(chosen: Settings) -> bool:
+    """Say what still needs a former key; nothing to say where there is none, and nothing that needs one."""
+    if await database.pending_migrations():
+        return True
+    sealer = Sealer(keys.application_key(chosen), chosen.mail_domain, chosen.former_keys)
+    sealed = await outbox.sealed(sealer, now=utc_now())
+    if not (chosen.former_keys or sealed.lost):
+        return True
+
+    async def look(_: Settings) -> str:
+        if sealed.lost:
+            raise Failed(f"{sealed.lost} unsent links open under none of the keys: SECRET_KEY_OLD lacks one")
+        needed = f"{sealed.former} unsent links need one until {sealed.until:%Y-%m-%d %H:%M}" if sealed.until else ""
+        return f"{needed or 'no unsent link needs one'}; links to unsubscribe in mails sent before need theirs for good"
+
+    return await _passes("former keys", look, chosen)

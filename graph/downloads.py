@@ -40,8 +40,8 @@ class Downloads:
     def routes(self) -> list[BaseRoute]:
         """The address of one document, and that of several."""
         return [
-            Route(downloads.ONE, transfers.endpoint(self._one)),
-            Route(downloads.ARCHIVE, transfers.endpoint(self._archive)),
+            Route(downloads.ONE, transfers.endpoint(self._one, self.entrance)),
+            Route(downloads.ARCHIVE, transfers.endpoint(self._archive, self.entrance)),
         ]
 
     async def _one(self, request: Request) -> Response:

@@ -19,7 +19,7 @@ from strawberry.schema import BaseSchema
 from strawberry.types import ExecutionResult
 from strawberry.types.execution import PreExecutionError
 
-from graph import answers, costs, masking, requests, sse, uploads
+from graph import answers, costs, executions, masking, requests, sse, uploads
 from graph.executions import Executions
 from graph.operations import OperationSteps, PlainExecutor
 from graph.sse import EventStream
@@ -56,15 +56,19 @@ class Endpoint(GraphQL[Any, None]):
         page: Callable[[Request], Awaitable[Response]] | None = None,
         limits: costs.Limits | None = None,
         introspection: bool = True,
+        notice: executions.Notice = executions.unnoticed,
     ) -> None:
-        """`build_context` is called once an operation is known to be executable; `page` answers browsers."""
+        """`build_context` is called once an operation is known to be executable; `page` answers browsers.
+
+        `notice` is told, with the context and the name of the field, of every error that a field raised.
+        """
         served: Any = copy.copy(schema)
         served.extensions = (OperationSteps, *served.extensions)
         served.execution_context_class = PlainExecutor
         super().__init__(served, graphql_ide="graphiql" if page else None, subscription_protocols=())
         given = limits or costs.Limits()
         given = given if introspection else replace(given, introspections=0)
-        self.executions = Executions(served, given, explain, default_language)
+        self.executions = Executions(served, given, explain, default_language, notice)
         self.build_context = build_context
         self.page = page
 

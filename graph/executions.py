@@ -20,6 +20,11 @@ from models.errors import OperationTimedOut
 OPERATION_SECONDS = 30.0  # for a query or mutation, and until a stream is open
 Build = Callable[[], Awaitable[Any]]
 T = TypeVar("T")
+Notice = Callable[[Any, BaseException, str], None]
+
+
+def unnoticed(context: Any, error: BaseException, field: str) -> None:
+    """Tell nobody."""
 
 
 @dataclass
@@ -45,15 +50,21 @@ class Executions:
     """Executes operations of one schema within its limits, showing only what clients may read of errors."""
 
     def __init__(
-        self, schema: BaseSchema, limits: costs.Limits, explain: Callable[[masking.Expected, Any], str], language: Any
+        self,
+        schema: BaseSchema,
+        limits: costs.Limits,
+        explain: Callable[[masking.Expected, Any], str],
+        language: Any,
+        notice: Notice = unnoticed,
     ) -> None:
-        """`language` is that of errors that come before a reader is known."""
+        """`language` is that of errors that come before a reader is known; `notice` is told of every error raised."""
         self.schema = schema
         self.core = schema._schema  # type: ignore[attr-defined]
         self.limits = limits
         self.documents = Documents(self.core, limits)
         self.masking = masking.Masking(explain)
         self.language = language
+        self.notice = notice
 
     def ready(self, data: GraphQLRequestData) -> Ready:
         """The operation asked for, its document from the cache, its cost known."""
@@ -86,6 +97,7 @@ class Executions:
             shown = self.masking.shown([_raised(late)], self._language(opening.context), request_id)
             return ExecutionResult(None, shown, ready.extensions)
         language = self._language(opening.context)
+        self._notice(opening.context, result.errors or [])
         errors = self.masking.shown(result.errors or [], language, request_id)
         extensions = {**(result.extensions or {}), **ready.extensions}
         # Errors without a path, and nothing else, come from before execution: the context, the variables.
@@ -100,7 +112,7 @@ class Executions:
         """What the field of a subscription answers once it lets the reader in; a PreExecutionError when it doesn't."""
         if ready.errors:
             return ready.refused()
-        language, opened = self.language, None
+        language, opened, context = self.language, None, None
         try:
             context = await _in_time(build())
             language = context.language
@@ -108,8 +120,13 @@ class Executions:
         except Exception as error:  # the context's own: masked like any other
             opened = Resolved(None, [_raised(error)])
         if isinstance(opened, Resolved):
+            self._notice(context, opened.errors or [])
             return ready.refused(self.masking.shown(opened.errors or [], language, request_id))
         return opened
+
+    def _notice(self, context: Any, errors: Sequence[GraphQLError]) -> None:
+        for error in errors if context is not None else ():
+            self.notice(context, masking.cause(error), str((error.path or [""])[0]))
 
     async def _opened(self, ready: Ready, context: Any) -> Any:
         executor = self.executor(ready, context)

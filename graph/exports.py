@@ -73,7 +73,7 @@ class Exports:
         async def answer(request: Request) -> Response:
             return await self._answer(request, path, opens)
 
-        return Route(path, transfers.endpoint(answer))
+        return Route(path, transfers.endpoint(answer, self.entrance))
 
     async def _answer(self, request: Request, path: str, opens: Opens) -> Response:
         scope = self.entrance.scope(request)

@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -107,11 +108,19 @@ class Gate:
     """Lets at most 600 requests a minute of each source through to `app`, and no more at once than it may connect.
 
     Behind a proxy the connections are the proxy's, whoever is behind it: what lasts is counted here by its own source.
+    `notice` is told of those that get 429.
     """
 
-    def __init__(self, app: ASGIApp, limits: Limits, connections: Connections | None = None) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        limits: Limits,
+        notice: Callable[[HTTPConnection, RateLimited], None],
+        connections: Connections | None = None,
+    ) -> None:
         self.app = app
         self.limits = limits
+        self.notice = notice
         self.at_once = (connections or Connections()).apart()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -122,6 +131,7 @@ class Gate:
             if not self.at_once.enter(source):
                 raise RateLimited(1)
         except RateLimited as limited:
+            self.notice(HTTPConnection(scope), limited)
             if scope["type"] == "websocket":
                 await send({"type": "websocket.close"})  # before it is accepted: the handshake is answered 403
                 return

@@ -4,6 +4,8 @@ from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from resolvers import security_events
+
 PLACES = ("graphql", "account", "exports", "mails", "static", "healthz", "readyz", "metrics")
 
 
@@ -19,6 +21,11 @@ class Metrics:
             "rattache_operations", "GraphQL operations by outcome: ok, or the code of the first error.", ["outcome"],
             registry=self.registry,
         )  # fmt: skip
+        self.security = Counter(
+            "rattache_security_events", "Lines of the security log by outcome.", ["outcome"], registry=self.registry
+        )
+        for outcome in security_events.OUTCOMES:
+            self.security.labels(outcome)  # shown from the start: an alarm on an increase sees the first one
         self.unsent = Gauge("rattache_outbox_unsent", "Mails that wait to be sent.", registry=self.registry)
         self.oldest = Gauge(
             "rattache_outbox_oldest_seconds", "How long the oldest of them has waited.", registry=self.registry
@@ -52,6 +59,10 @@ class Metrics:
     def refuse(self, reason: str) -> None:
         """Count one connection or request that was refused early."""
         self.refused.labels(reason).inc()
+
+    def note(self, outcome: str) -> None:
+        """Count one line of the security log."""
+        self.security.labels(outcome).inc()
 
     def outbox(self, number: int, since: datetime | None, now: datetime) -> None:
         """Note how many mails wait, and since when."""

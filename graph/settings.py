@@ -57,6 +57,7 @@ class Settings(BaseSettings):
     account_app_url: str | None = None
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = ()
     secret_key: SecretStr | None = None
+    secret_key_old: Annotated[tuple[SecretStr, ...], NoDecode] = ()
     data_dir: Path = Path("rattache-data")
     storage_url: str = ""
     clamd_url: str | None = None
@@ -129,6 +130,14 @@ class Settings(BaseSettings):
         if value and len(value.get_secret_value()) < LEAST_KEY:
             raise ValueError(f"must have {LEAST_KEY} characters or more")
         return value
+
+    @field_validator("secret_key_old", mode="before")
+    @classmethod
+    def _former(cls, value: object) -> object:
+        found = tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+        if isinstance(found, tuple) and any(len(key) < LEAST_KEY for key in found if isinstance(key, str)):
+            raise ValueError(f"must be former keys of {LEAST_KEY} characters or more, with commas between them")
+        return found
 
     @field_validator("storage_url")
     @classmethod
@@ -206,6 +215,11 @@ class Settings(BaseSettings):
     def storage(self) -> str:
         """The address of the store of documents: a folder in the data folder unless one is set."""
         return self.storage_url or (self.data_dir.absolute() / "documents").as_uri()
+
+    @property
+    def former_keys(self) -> tuple[str, ...]:
+        """The application's former keys, by which what they sealed and signed is still opened."""
+        return tuple(key.get_secret_value() for key in self.secret_key_old)
 
     @property
     def mails(self) -> Path:

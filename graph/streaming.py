@@ -7,7 +7,6 @@ from uuid import uuid4
 
 from graphql import GraphQLError
 from starlette.requests import HTTPConnection
-from starlette.responses import Response
 from starlette.types import Scope
 from strawberry.types import ExecutionResult
 from strawberry.types.execution import PreExecutionError
@@ -25,6 +24,7 @@ from models.accounts import Language
 from models.actors import Actor
 from models.endings import ServerStopping, SessionOver, StreamEnded
 from models.errors import RateLimited
+from resolvers import security_events
 from resolvers.changes import Watch
 from schema.context import Context
 
@@ -85,42 +85,46 @@ class Live:
             raise SessionOver
         return context.scope.actor
 
-    async def context(self, connection: HTTPConnection) -> Context:
-        """The context of one operation on the connection; a cookie that it sets goes nowhere.
+    async def context(self, connection: HTTPConnection, request_id: str = "") -> Context:
+        """The context of one operation on the connection, which can set no cookie.
 
         Raises:
             DatabaseAway: when the database can't be asked.
         """
-        return await self.entrance.context(connection, Response())
+        return await self.entrance.context(connection, None, request_id)
 
     async def admit(self, connection: HTTPConnection) -> dict[str, Any] | None:
         """Count one operation; the error to answer with when there were too many of the source."""
         try:
             await self.entrance.limits.count(EVERYTHING, "requests", source_of(connection))
         except RateLimited as limited:
+            security_events.note_refusal(self.entrance.scope(connection), limited, connection.url.path)
             return failed(self.shown([GraphQLError("", original_error=limited)], connection))[0]
         return None
 
     # -------------------------------------------------------------- operations
     async def answer(self, ready: Ready, connection: HTTPConnection) -> ExecutionResult:
         """The answer to a query or mutation."""
-        return await self.executions.run(ready, lambda: self.context(connection), uuid4().hex)
+        request_id = uuid4().hex
+        return await self.executions.run(ready, lambda: self.context(connection, request_id), request_id)
 
     async def open(
         self, listener: Listener, id: str, ready: Ready, connection: HTTPConnection
     ) -> tuple[Stream, Watch] | PreExecutionError:
         """A stream that may join the broadcast with its watch, or why there is none."""
         context: list[Context] = []
+        request_id = uuid4().hex
 
         async def build() -> Context:
             # who is known already is looked at again before each delivery: no need to ask for them now
             known = listener.actor and Context(self.entrance.scope(connection, listener.actor))
-            context.append(known or await self.context(connection))
+            context.append(known or await self.context(connection, request_id))
+            context[0].scope.request_id = request_id
             if self.broadcast.is_stopping:
                 raise ServerStopping
             return context[0]
 
-        watch = await self.executions.open(ready, build, uuid4().hex)
+        watch = await self.executions.open(ready, build, request_id)
         if isinstance(watch, PreExecutionError):
             return watch
         assert isinstance(watch, Watch)

@@ -15,7 +15,7 @@ from graph.authentication import Authentication
 from models.accounts import Language
 from models.document_errors import DocumentBeingChecked, DocumentRefused
 from models.errors import DatabaseAway, DomainError, ExpiredToken, RateLimited
-from resolvers import tickets
+from resolvers import security_events, tickets
 from resolvers.scope import Scope
 from resolvers.signatures import PARAMETER
 from resolvers.tickets import Ticket
@@ -85,24 +85,29 @@ async def enter(entrance: Authentication, scope: Scope, request: Request, path: 
     return held
 
 
-def endpoint(answer: Answer) -> Answer:
+def endpoint(answer: Answer, entrance: Authentication) -> Answer:
     """The same answer, or in its place the refusal as a sentence in the reader's language with its status."""
 
     async def refusing(request: Request) -> Response:
         try:
             return await answer(request)
-        except ExpiredToken:
-            return _refusal(request, 410)
-        except (DocumentBeingChecked, DocumentRefused):
-            return _refusal(request, 409)
-        except DomainError:  # why is nobody's business who comes with a link that isn't theirs
-            return _refusal(request, 403)
-        except RateLimited as limited:
-            return _refusal(request, 429, limited.retry_after)
+        except (DomainError, RateLimited) as refused:
+            security_events.note_refusal(entrance.scope(request), refused, request.url.path)
+            return _refused(request, refused)
         except DatabaseAway:
             return _refusal(request, 503, 5)
 
     return refusing
+
+
+def _refused(request: Request, refused: DomainError | RateLimited) -> Response:
+    if isinstance(refused, RateLimited):
+        return _refusal(request, 429, refused.retry_after)
+    if isinstance(refused, ExpiredToken):
+        return _refusal(request, 410)
+    if isinstance(refused, DocumentBeingChecked | DocumentRefused):
+        return _refusal(request, 409)
+    return _refusal(request, 403)  # why is nobody's business who comes with a link that isn't theirs
 
 
 def _refusal(request: Request, status: int, retry_after: int | None = None) -> Response:

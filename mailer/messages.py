@@ -39,6 +39,30 @@ class PasswordChanged(Message):
 
 
 @dataclass(frozen=True, kw_only=True)
+class SecretQuestionChanged(Message):
+    """To the owner, so that a change by somebody else is noticed."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewDevice(Message):
+    """To the owner: somebody signed in by a device that never did; `device` is of words that we chose."""
+
+    at: datetime
+    device: str | None
+    source: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionsEnded(Message):
+    """To the owner whose sessions support ended, with the reason."""
+
+    at: datetime
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class ContactEmailConfirmation(LinkMessage):
     """To the new contact e-mail, which takes effect by the link."""
 

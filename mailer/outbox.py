@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from mailer import payloads
 from mailer.facts import LinkMessage, Message, name_of
-from mailer.seals import Sealer
+from mailer.seals import SealBroken, Sealer
 from models import deliveries, outbox
 from models.deliveries import MailAttempt
 from models.outbox import Mail, MailState, NewMail
@@ -115,6 +115,31 @@ async def shown(mail_id: int) -> Mail | None:
 async def attempts_of(mail_id: int) -> list[MailAttempt]:
     """The tries to send a mail, the first one first."""
     return await deliveries.attempts_of(mail_id)
+
+
+@dataclass(frozen=True)
+class Sealed:
+    """How many unsent links open under a former key alone, until when the last of them is good; how many under none."""
+
+    former: int
+    until: datetime | None
+    lost: int
+
+
+async def sealed(sealer: Sealer, *, now: datetime) -> Sealed:
+    """Which keys the links of mails that weren't sent yet still need.
+
+    Raises:
+        DatabaseAway: when the database can't be reached.
+    """
+    former, lost = [], 0
+    for mail in await outbox.with_living_links(now):
+        try:
+            if sealer.is_former(str(mail.payload.get("token", "")), mail.message_id):
+                former.append(mail.expires_at)
+        except SealBroken:
+            lost += 1
+    return Sealed(len(former), max(filter(None, former), default=None), lost)
 
 
 async def retry(mail_ids: Sequence[int] | None, *, now: datetime) -> int:

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import os
+from collections.abc import Sequence
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -19,16 +20,21 @@ class SealBroken(Exception):
 
 
 class Sealer:
-    """Seals tokens under a key derived from the application's (HKDF, RFC 5869), and names mails after its domain."""
+    """Seals tokens under a key derived from the application's (HKDF, RFC 5869), and names mails after its domain.
 
-    def __init__(self, secret_key: str, domain: str) -> None:
-        def key(purpose: bytes) -> bytes:
-            derive = HKDF(algorithm=SHA256(), length=32, salt=None, info=purpose)
-            return derive.derive(secret_key.encode())
+    What was sealed or signed under one of the `former` keys still opens.
+    """
 
-        self._cipher = AESGCM(key(b"rattache outbox token v1"))
-        self._readers = key(b"rattache unsubscription v1")
+    def __init__(self, secret_key: str, domain: str, former: Sequence[str] = ()) -> None:
+        keys = (secret_key, *former)
+        self._ciphers = [AESGCM(_derived(key, b"rattache outbox token v1")) for key in keys]
+        self._readers = [_derived(key, b"rattache unsubscription v1") for key in keys]
+        self._pseudonyms = _derived(secret_key, b"rattache security log v1")
         self._domain = domain
+
+    def pseudonym(self, text: str) -> str:
+        """What stands for an address in a log: the same for the same one, not to be guessed without the key."""
+        return hmac.new(self._pseudonyms, text.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()[:16]
 
     def message_id(self) -> str:
         """A fresh Message-ID (RFC 5322), angle brackets included."""
@@ -37,7 +43,7 @@ class Sealer:
     def unsubscription(self, account_id: int) -> str:
         """The token by which whoever holds a periodical mail of the account stops them; the same in each of them."""
         number = account_id.to_bytes(8, "big")
-        return base64.urlsafe_b64encode(number + self._signature(number)).decode()
+        return base64.urlsafe_b64encode(number + _signature(self._readers[0], number)).decode()
 
     def reader(self, token: str) -> int | None:
         """The account that an unsubscription token is of; None when it was altered, or made under another key."""
@@ -46,15 +52,14 @@ class Sealer:
         except ValueError:
             return None
         number, signature = data[:8], data[8:]
-        return int.from_bytes(number, "big") if hmac.compare_digest(self._signature(number), signature) else None
-
-    def _signature(self, number: bytes) -> bytes:
-        return hmac.new(self._readers, number, hashlib.sha256).digest()[:_SIGNATURE_BYTES]
+        known = [hmac.compare_digest(_signature(key, number), signature) for key in self._readers]
+        return int.from_bytes(number, "big") if any(known) else None
 
     def seal(self, clear: str, bound_to: str) -> str:
         """The text encrypted; it opens only with the same `bound_to`."""
         nonce = os.urandom(_NONCE_BYTES)
-        return base64.urlsafe_b64encode(nonce + self._cipher.encrypt(nonce, clear.encode(), bound_to.encode())).decode()
+        sealed = self._ciphers[0].encrypt(nonce, clear.encode(), bound_to.encode())
+        return base64.urlsafe_b64encode(nonce + sealed).decode()
 
     def open(self, sealed: str, bound_to: str) -> str:
         """The clear text of what `seal` made.
@@ -62,8 +67,32 @@ class Sealer:
         Raises:
             SealBroken: when it was altered, or made for another `bound_to` or under another key.
         """
+        return self._opened(sealed, bound_to)[0]
+
+    def is_former(self, sealed: str, bound_to: str) -> bool:
+        """Whether it takes one of the former keys to open this.
+
+        Raises:
+            SealBroken: as `open`.
+        """
+        return self._opened(sealed, bound_to)[1] > 0
+
+    def _opened(self, sealed: str, bound_to: str) -> tuple[str, int]:
         try:
             data = base64.urlsafe_b64decode(sealed)
-            return self._cipher.decrypt(data[:_NONCE_BYTES], data[_NONCE_BYTES:], bound_to.encode()).decode()
-        except (InvalidTag, ValueError) as error:
+        except ValueError as error:
             raise SealBroken from error
+        for place, cipher in enumerate(self._ciphers):
+            try:
+                return cipher.decrypt(data[:_NONCE_BYTES], data[_NONCE_BYTES:], bound_to.encode()).decode(), place
+            except (InvalidTag, ValueError):
+                continue
+        raise SealBroken
+
+
+def _derived(secret_key: str, purpose: bytes) -> bytes:
+    return HKDF(algorithm=SHA256(), length=32, salt=None, info=purpose).derive(secret_key.encode())
+
+
+def _signature(key: bytes, number: bytes) -> bytes:
+    return hmac.new(key, number, hashlib.sha256).digest()[:_SIGNATURE_BYTES]

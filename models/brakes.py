@@ -1,6 +1,8 @@
 """The brakes on guessing: tries are counted in the database before the secret is looked at, parallel ones included."""
 
 import hashlib
+from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from tortoise import fields
@@ -13,6 +15,7 @@ FREE_TRIES = 5
 FIRST_PAUSE = timedelta(minutes=1)
 LONGEST_PAUSE = timedelta(hours=1)
 FORGOTTEN_AFTER = timedelta(hours=24)
+NEVER = timedelta.max
 
 
 class Brake(Model):
@@ -27,27 +30,44 @@ class Brake(Model):
         table = "brakes"
 
 
-def key_of(kind: str, subject: str) -> str:
+@dataclass(frozen=True)
+class Limit:
+    """Tries that are counted under one key: how many are free before the pauses begin; None when none ever does."""
+
+    key: str
+    free: int | None = FREE_TRIES
+
+    @property
+    def forgotten_after(self) -> timedelta:
+        """How long after the first try they are forgotten: what only counts is kept until somebody asks for it."""
+        return NEVER if self.free is None else FORGOTTEN_AFTER
+
+
+def key_of(kind: str, *subject: str) -> str:
     """The digest under which tries of one kind on one subject are counted."""
-    return hashlib.sha256(f"{kind}\0{subject}".encode()).hexdigest()
+    return hashlib.sha256("\0".join((kind, *subject)).encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def pause_after(tries: int) -> timedelta:
-    """How long to wait after so many tries: nothing for the first five, then a minute, doubling to an hour."""
-    if tries < FREE_TRIES:
+def pause_after(tries: int, free: int | None = FREE_TRIES) -> timedelta:
+    """How long to wait after so many tries: nothing for those that are free, then a minute, doubling to an hour."""
+    if free is None or tries < free:
         return timedelta(0)
-    doublings: int = min(tries - FREE_TRIES, 10)
+    doublings: int = min(tries - free, 10)
     return min(FIRST_PAUSE * (1 << doublings), LONGEST_PAUSE)
 
 
-async def admit(key: str, now: datetime) -> timedelta:
-    """Count one more try and answer zero, if it may be made now; else how long to wait, nothing being counted."""
+async def admit(limits: Collection[Limit], now: datetime) -> timedelta:
+    """Count one more try under every key and answer zero, if all let it pass; else the longest wait, uncounted."""
     async with database.transaction():
-        brake = await _held(key, now)
-        waiting = brake.last_try_at + pause_after(brake.tries) - now
-        if brake.tries and waiting > timedelta(0):
+        # in one order, so that two tries never wait for each other
+        ordered = sorted(limits, key=lambda limit: limit.key)
+        held = [(await _held(limit.key, now, limit.forgotten_after), limit.free) for limit in ordered]
+        waits = [brake.last_try_at + pause_after(brake.tries, free) - now for brake, free in held if brake.tries]
+        waiting = max(waits, default=timedelta(0))
+        if waiting > timedelta(0):
             return waiting
-        await _count(brake, now)
+        for brake, _ in held:
+            await _count(brake, now)
         return timedelta(0)
 
 
@@ -73,9 +93,15 @@ async def give_back(key: str) -> None:
 
 
 @database.guarded
-async def release(key: str) -> None:
+async def release(*keys: str) -> None:
     """Forget the tries: the secret was right."""
-    await Brake.filter(key=key).delete()
+    await Brake.filter(key__in=keys).delete()
+
+
+async def settle(key: str) -> int:
+    """How many tries were counted under the key, which are forgotten; in the running transaction."""
+    rows = await database.fetch("DELETE FROM brakes WHERE key = :key RETURNING tries", {"key": key})
+    return int(rows[0]["tries"]) if rows else 0
 
 
 async def _held(key: str, now: datetime, forgotten_after: timedelta = FORGOTTEN_AFTER) -> Brake:

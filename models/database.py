@@ -28,6 +28,7 @@ from models.errors import Conflict, DatabaseAway
 TABLES = (
     "models.accounts",
     "models.sessions",
+    "models.devices",
     "models.tokens",
     "models.brakes",
     "models.structures",

@@ -294,7 +294,8 @@ class WrongPassword(DomainError):
 
 
 class WeakPassword(DomainError):
-    """The password is too easy; `data["reason"]` is one of `composition`, `common`, `login`."""
+    """The password is too easy; `data["reason"]` is `composition`, `common`, `login`, `product`, `names`, `address` or
+    `keyboard`."""
 
     code = ErrorCode.WEAK_PASSWORD
 

@@ -94,7 +94,19 @@ class AccountActivated(Fact):
 
 
 class SignedIn(Fact):
-    """The person opened a session."""
+    """The person opened a session; `after` says from where and by which device."""
+
+
+class SignInsFailed(Fact):
+    """Sign-ins failed since the last that didn't; `after` holds how many, told as the person comes in again."""
+
+
+class OldestSessionEnded(Fact):
+    """The session longest unused gave way to a new one, there being 20; `before` says which it was."""
+
+
+class SessionsEnded(Fact):
+    """Support ended the person's sessions; `after` holds how many and the reason."""
 
 
 class SignedOut(Fact):
@@ -373,7 +385,7 @@ class DocumentRefused(Fact):
 
 # ------------------------------------------------------------------ on an API key
 class ApiKeyCreated(Fact):
-    """An operator made an API key; `after` holds its name."""
+    """An operator made an API key; `after` holds its name and its end, if it has one."""
 
 
 class ApiKeyRevoked(Fact):

@@ -7,7 +7,7 @@ from tortoise.models import Model
 
 from models import database
 from models.actors import Integration
-from models.sessions import hashed
+from models.sessions import SEEN_EVERY, hashed
 
 PREFIX = "rattache_"  # by which people, and scanners of published code, recognise a key
 LONGEST_NAME = 100
@@ -20,19 +20,21 @@ class ApiKey(Model):
     name = fields.CharField(max_length=LONGEST_NAME)
     key_hash = fields.CharField(max_length=64)
     created_at = fields.DatetimeField()
+    expires_at = fields.DatetimeField(null=True)
+    last_used_at = fields.DatetimeField(null=True)
     revoked_at = fields.DatetimeField(null=True)
 
     class Meta:
         table = "api_keys"
 
 
-async def keep(name: str, key: str, *, at: datetime) -> ApiKey:
-    """A new key in use, of which the hash is stored.
+async def keep(name: str, key: str, *, at: datetime, expires_at: datetime | None = None) -> ApiKey:
+    """A new key in use, of which the hash is stored; without `expires_at` it has no end.
 
     Raises:
         Duplicate: at the transaction's level, when a key in use has the name.
     """
-    return await ApiKey.create(name=name, key_hash=hashed(key), created_at=at)
+    return await ApiKey.create(name=name, key_hash=hashed(key), created_at=at, expires_at=expires_at)
 
 
 async def in_use(name: str) -> ApiKey | None:
@@ -52,13 +54,20 @@ async def listed() -> list[ApiKey]:
     return await ApiKey.all().order_by("id")
 
 
-async def integration_of(key: str) -> Integration | None:
-    """Whom the key lets in: None when it is unknown or revoked.
+@database.guarded
+async def integration_of(key: str, *, now: datetime) -> Integration | None:
+    """Whom the key lets in: None when it is unknown, revoked or past its end.
 
     Raises:
         DatabaseAway: when the database can't be asked.
     """
     rows = await database.fetch(
-        "SELECT id, name FROM api_keys WHERE key_hash = :hash AND revoked_at IS NULL", {"hash": hashed(key)}
+        "SELECT id, name, last_used_at IS NULL OR last_used_at < :stale AS stale FROM api_keys"
+        " WHERE key_hash = :hash AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > :now)",
+        {"hash": hashed(key), "now": now, "stale": now - SEEN_EVERY},
     )
-    return Integration(rows[0][0], rows[0][1]) if rows else None
+    if not rows:
+        return None
+    if rows[0]["stale"]:
+        await ApiKey.filter(id=rows[0]["id"]).update(last_used_at=now)
+    return Integration(rows[0]["id"], rows[0]["name"])

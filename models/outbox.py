@@ -202,6 +202,12 @@ async def shown(mail_id: int) -> Mail | None:
     return await Mail.get_or_none(id=mail_id)
 
 
+async def with_living_links(now: datetime) -> list[Mail]:
+    """The mails not sent yet, given up or not, whose link can still be used."""
+    ended = [MailState.SENT, MailState.WITHDRAWN]
+    return await Mail.filter(expires_at__gt=now).exclude(state__in=ended).order_by("id")
+
+
 async def waiting() -> tuple[int, datetime | None]:
     """How many mails wait to be sent, and since when the oldest does.
 

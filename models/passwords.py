@@ -7,9 +7,11 @@ checks that it stays so.
 
 import asyncio
 import os
+import re
 import unicodedata
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import cache, partial
 from importlib import resources
 from typing import TypeVar
@@ -36,15 +38,38 @@ _THREADS = ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1), thread_na
 _LOOK_ALIKES = str.maketrans({"0": "o", "1": "i", "3": "e", "4": "a", "5": "s", "7": "t", "@": "a", "$": "s", "!": "i"})
 _SHORTEST_CORE = 3
 
+# What is easily thought of here counts for nothing, nor does a year beside it: this much must be left of a password.
+LEAST_BESIDE = 8
+_PRODUCT_WORDS = ("rattache", "rattachement", "chorus", "choruspro", "portail", "portal", "moncompte", "facture")
+_SHORTEST_NAME = 3
+_SHORTEST_WORD = 4
+_SHORTEST_WALK = 4
+_ROWS = (
+    "1234567890", "azertyuiop", "qsdfghjklm", "wxcvbn", "&é\"'(-è_çà)=",  # azerty
+    "qwertyuiop", "asdfghjkl", "zxcvbnm", "!@#$%^&*()",  # qwerty
+    "1qaz", "2wsx", "3edc", "4rfv", "5tgb", "6yhn", "7ujm", "1aqw", "2zsx",  # downwards, on either
+    "abcdefghijklmnopqrstuvwxyz",
+)  # fmt: skip
 
-def check(password: str | None, login_email: str, *, path: tuple[str, ...] = ("password",)) -> None:
+
+@dataclass(frozen=True)
+class Owner:
+    """Whose password it is to be: what an attacker who knows them would try first."""
+
+    login_email: str
+    names: tuple[str, ...] = ()
+    address: tuple[str, ...] = ()
+
+
+def check(password: str | None, owner: Owner, *, path: tuple[str, ...] = ("password",)) -> None:
     """Nothing, when the password is good enough for the account (CNIL deliberation 2022-100).
 
     Raises:
         Missing: it is absent, empty or only white space.
         TooLong: it has more than 128 characters.
         Invalid: (rule `text`) it has a control character or a lone surrogate.
-        WeakPassword: too short for its mix of characters, common, or the login.
+        WeakPassword: too short for its mix of characters, common, the login, or with fewer than 8 characters beside
+            the product's name, the person's own or their address, and what lies in a row on a keyboard.
     """
     if not password or not password.strip():
         raise Missing(*path)
@@ -55,10 +80,12 @@ def check(password: str | None, login_email: str, *, path: tuple[str, ...] = ("p
         raise Invalid(*path, rule="text")
     if not _is_composed(prepared):
         raise WeakPassword(*path, reason="composition")
-    if _is_login(prepared, login_email):
+    if _is_login(prepared, owner.login_email):
         raise WeakPassword(*path, reason="login")
     if _is_common(prepared):
         raise WeakPassword(*path, reason="common")
+    if reason := _built_on(prepared, owner):
+        raise WeakPassword(*path, reason=reason)
 
 
 def normalise_answer(text: str) -> str:
@@ -137,6 +164,57 @@ def _is_common(password: str) -> bool:
         return True
     common = _common_cores()
     return any(unit * times in common for times in range(1, len(core) // len(unit) + 1))
+
+
+def _built_on(password: str, owner: Owner) -> str | None:
+    """Which kind of what is easily thought of makes up most of the password; None when enough is left beside it."""
+    plain = [folding.without_accents(character)[:1] or character for character in password.casefold()]
+    kinds: list[str | None] = [None] * len(plain)
+    for text in ("".join(plain), "".join(plain).translate(_LOOK_ALIKES)):
+        for reason, words in _words_of(owner).items():
+            for word in words:
+                _cover(kinds, text, word, reason)
+    for row in _ROWS:
+        for line in (row, row[::-1]):
+            for text in (password.casefold(), "".join(plain)):
+                _cover_walks(kinds, text, line)
+    found = [kind for kind in kinds if kind is not None]
+    years = [kinds[slice(*year.span())] for year in re.finditer(r"(19|20)[0-9]{2}", "".join(plain))]
+    left = len(kinds) - len(found) - sum(year.count(None) for year in years)
+    return max(found, key=found.count) if found and left < LEAST_BESIDE else None
+
+
+def _words_of(owner: Owner) -> dict[str, set[str]]:
+    names = {word for name in owner.names for word in _words(name) if len(word) >= _SHORTEST_NAME}
+    logins = set(_words(owner.login_email.partition("@")[0]))
+    places = {word for line in owner.address for word in _words(line)}
+    return {
+        "product": set(_PRODUCT_WORDS),
+        "names": names | {word for word in logins if len(word) >= _SHORTEST_WORD},
+        "address": {word for word in places if len(word) >= _SHORTEST_WORD},
+    }
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"[^\W_]+", folding.without_accents(text.casefold()))
+
+
+def _cover(kinds: list[str | None], text: str, word: str, reason: str) -> None:
+    place = text.find(word)
+    while place >= 0:
+        kinds[place : place + len(word)] = [reason] * len(word)
+        place = text.find(word, place + 1)
+
+
+def _cover_walks(kinds: list[str | None], text: str, line: str) -> None:
+    """Mark each run of four or more characters that stand side by side in the line."""
+    start = 0
+    for end in range(1, len(text) + 1):
+        if end < len(text) and text[end - 1 : end + 1] in line:
+            continue
+        if end - start >= _SHORTEST_WALK:
+            kinds[start:end] = [kind or "keyboard" for kind in kinds[start:end]]
+        start = end
 
 
 def _core(password: str) -> str:

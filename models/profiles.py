@@ -25,7 +25,7 @@ MOST_PHONE = 40
 MOST_QUESTION = 200
 MOST_ANSWER = 200
 LEAST_QUESTION = 5
-LEAST_ANSWER = 2
+LEAST_ANSWER = 4
 
 _PHONE_SEPARATORS = re.compile(r"\(0\)|[ ().\-/]")
 _PHONE = re.compile(r"\+[1-9][0-9]{6,14}|[0-9]{3,15}")
@@ -131,7 +131,7 @@ def secret_question(problems: list[DomainError], value: str | None, *path: str) 
 
 
 def secret_answer(problems: list[DomainError], value: str | None, *path: str) -> str:
-    """A mandatory answer of 2 to 200 characters, in the normalised form that is hashed."""
+    """A mandatory answer of 4 to 200 characters once it is in the normalised form that is hashed."""
     text = texts.required(problems, value, *path, most=MOST_ANSWER)
     if not text:
         return ""

@@ -13,11 +13,16 @@ from models.actors import Actor, PlatformRole
 from models.reading import Column, Order, Source, moment
 
 LONGEST = timedelta(days=7)
+MOST = 20
+UNKNOWN_SOURCE = "unknown"
 SEEN_EVERY = timedelta(minutes=1)  # how stale `last_seen_at` may be: a busy client doesn't write at each request
 
 
 class Session(Model):
-    """One signed-in device; the token itself is never stored, only its SHA-256."""
+    """One signed-in device; the token itself is never stored, only its SHA-256.
+
+    `source` is where it was opened from; a session that is older than the column has none.
+    """
 
     id = fields.BigIntField(primary_key=True)
     account: fields.ForeignKeyRelation[Account] = fields.ForeignKeyField("models.Account", on_delete=fields.CASCADE)
@@ -27,6 +32,8 @@ class Session(Model):
     last_seen_at = fields.DatetimeField()
     expires_at = fields.DatetimeField()
     user_agent = fields.CharField(max_length=255, null=True)
+    source = fields.CharField(max_length=64, null=True)
+    device_id = fields.BigIntField(null=True)  # of a device that may have been forgotten since
 
     class Meta:
         table = "sessions"
@@ -37,7 +44,15 @@ def hashed(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-async def open_for(account: Account, token: str, *, at: datetime, user_agent: str | None) -> Session:
+async def open_for(
+    account: Account,
+    token: str,
+    *,
+    at: datetime,
+    user_agent: str | None,
+    source: str | None = None,
+    device_id: int | None = None,
+) -> Session:
     """A new session of the account, good for 7 days at most."""
     return await Session.create(
         account=account,
@@ -46,16 +61,22 @@ async def open_for(account: Account, token: str, *, at: datetime, user_agent: st
         last_seen_at=at,
         expires_at=at + LONGEST,
         user_agent=user_agent[:255] if user_agent else None,
+        source=source or UNKNOWN_SOURCE,
+        device_id=device_id,
     )
 
 
 @database.guarded
-async def actor_of(token: str, *, now: datetime, idle: timedelta) -> Actor | None:
-    """Who the token stands for: None when it is unknown, idle too long or too old, or the account isn't active."""
+async def actor_of(token: str, *, now: datetime, idle: timedelta, before_sources: bool = False) -> Actor | None:
+    """Who the token stands for: None when it is unknown, idle too long or too old, or the account isn't active.
+
+    With `before_sources`, only a session that was opened before sources were kept counts.
+    """
+    older = " AND s.source IS NULL" if before_sources else ""
     rows = await database.fetch(
         "SELECT s.id, s.account_id, s.last_seen_at < :stale AS stale, u.platform_role, u.language FROM sessions s"
         " JOIN accounts u ON u.id = s.account_id WHERE s.token_hash = :hash AND s.expires_at > :now"
-        " AND s.last_seen_at > :idle_since AND u.state = :active",
+        f" AND s.last_seen_at > :idle_since AND u.state = :active{older}",
         {
             "hash": hashed(token),
             "now": now,
@@ -96,12 +117,37 @@ async def end(account_id: int, *, only: set[int] | None = None, keep: int | None
     return await ending.delete()
 
 
+async def make_room(account_id: int, *, now: datetime, idle: timedelta) -> list[Session]:
+    """End as many of the account's sessions as leaves room for one more within 20, those first that are over or were
+    longest unused; the ones of them that were still good."""
+    live = await Session.filter(account_id=account_id, expires_at__gt=now, last_seen_at__gt=now - idle).order_by(
+        "-last_seen_at", "-id"
+    )
+    kept = [session.id for session in live[: MOST - 1]]
+    await Session.filter(account_id=account_id).exclude(id__in=kept).delete()
+    return live[MOST - 1 :]
+
+
+async def end_by_token(token: str) -> int | None:
+    """End the session of this token; whose it was."""
+    ended = "DELETE FROM sessions WHERE token_hash = :hash RETURNING account_id"
+    rows = await database.fetch(ended, {"hash": hashed(token)})
+    return int(rows[0]["account_id"]) if rows else None
+
+
+async def devices_of(account_id: int, ids: Collection[int]) -> set[int]:
+    """The devices by which these sessions of the account were opened."""
+    found = await Session.filter(account_id=account_id, id__in=list(ids))
+    return {session.device_id for session in found if session.device_id is not None}
+
+
 SESSIONS = Source(
     "sessions s",
     columns={
         "id": Column("s.id"),
         "account_id": Column("s.account_id"),
         "user_agent": Column("s.user_agent"),
+        "source": Column("s.source"),
         "created_at": moment("s.created_at"),
         "last_seen_at": moment("s.last_seen_at"),
     },

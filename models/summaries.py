@@ -10,6 +10,15 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     "ActivationResent": ("Lien d'activation renvoyé.", "Activation link sent again."),
     "AccountActivated": ("Compte activé.", "Account activated."),
     "SignedIn": ("Connexion.", "Signed in."),
+    "SignInsFailed": (
+        "Tentatives de connexion échouées depuis la dernière connexion : {count}.",
+        "Failed sign-ins since the last one: {count}.",
+    ),
+    "OldestSessionEnded": (
+        "Session la plus ancienne fermée : un compte en a 20 au plus.",
+        "Oldest session ended: an account has at most 20.",
+    ),
+    "SessionsEnded": ("Sessions fermées par l'assistance.", "Sessions ended by support."),
     "SignedOut": ("Déconnexion.", "Signed out."),
     "SessionsRevoked": ("Sessions fermées.", "Sessions ended."),
     "PasswordResetRequested": ("Lien de nouveau mot de passe demandé.", "Password reset link asked for."),
@@ -138,7 +147,7 @@ def of(type: str, after: Mapping[str, object], language: Language) -> str:
     place = language is Language.EN
     role = ROLES.get(str(after.get("role")), ("", ""))[place]
     space = _labels(str(after.get("space")))[place]
-    return SENTENCES[type][place].format(role=role, space=space)
+    return SENTENCES[type][place].format(role=role, space=space, count=after.get("count"))
 
 
 def _labels(code: str) -> tuple[str, str]:

@@ -8,7 +8,7 @@ from mailer.messages import AccountReactivated as AccountReactivatedMail
 from mailer.messages import AccountReopened as AccountReopenedMail
 from mailer.messages import AccountSuspended as AccountSuspendedMail
 from mailer.messages import AddressAlreadyKnown
-from models import accounts, attachments, deciders, profiles, sessions, structures, texts, tokens
+from models import accounts, attachments, deciders, devices, profiles, sessions, structures, texts, tokens
 from models.accounts import ACCOUNTS, Account, AccountState
 from models.database import Duplicate
 from models.errors import (
@@ -136,7 +136,7 @@ async def activate(scope: Scope, *, token: str, password: str, secret_question: 
         await tokens.use(token, Purpose.ACTIVATION, scope.now())
         account.activate(scope.now())
         await chosen.apply(account, scope)
-        entry = await entries.open_for(scope, account)
+        entry = await entries.open_for(scope, account, record)
         before, after = {"state": AccountState.PENDING_ACTIVATION}, {"state": AccountState.ACTIVE}
         await record(AccountActivated(subject_id=account.id, before=before, after=after), by=account.id)
     return entry
@@ -199,8 +199,9 @@ async def suspend(scope: Scope, user_id: int, reason: str) -> None:
 
 
 async def end_access(scope: Scope, account: Account) -> None:
-    """End at once all by which the person could act: sessions, links, and the mails that wait."""
+    """End at once all by which the person could act: sessions, known devices, links, and the mails that wait."""
     await sessions.end(account.id)
+    await devices.forget(account.id)
     await tokens.void(account.id)
     await outbox.withdraw(account.id)
 

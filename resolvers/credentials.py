@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 
 from mailer.messages import PasswordChanged as PasswordChangedMail
-from models import accounts, brakes, passwords, profiles, sessions, tokens
+from models import accounts, devices, passwords, profiles, sessions, tokens
 from models.accounts import Account, AccountState
 from models.errors import DomainError, Missing, ReusedPassword, WrongSecretAnswer, collected, refuse_if_any
 from models.events import PasswordReset, PasswordResetRequested
+from models.passwords import Owner
 from models.tokens import Purpose
-from resolvers import links
+from resolvers import links, throttles
 from resolvers import sessions as entries
 from resolvers.scope import Scope
 from resolvers.sessions import Entry
@@ -53,9 +54,19 @@ async def check_password(
     That it is one of the last five, the present one among them, is told only to who has proven to be the person.
     """
     with collected(problems):
-        passwords.check(password, account.login_email, path=path)
+        passwords.check(password, owner_of(account), path=path)
         if proven and await passwords.is_one_of(await accounts.former_passwords(account.id), password or ""):
             raise ReusedPassword(*path)
+
+
+def owner_of(account: Account) -> Owner:
+    """What the account's owner would think of first."""
+    address = (account.line1, account.line2, account.line3, account.postcode, account.city)
+    return Owner(
+        login_email=account.login_email,
+        names=(account.first_name, account.last_name),
+        address=tuple(line for line in (*address, account.contact_email) if line),
+    )
 
 
 async def store_password(account: Account, password_hash: str, scope: Scope) -> None:
@@ -103,11 +114,12 @@ async def reset(scope: Scope, token: str, secret_answer: str, password: str) -> 
         await tokens.use(token, Purpose.PASSWORD_RESET, scope.now())
         await store_password(account, password_hash, scope)
         await sessions.end(account.id)
+        await devices.forget(account.id)
         await tokens.void(account.id, Purpose.PASSWORD_RESET)
-        entry = await entries.open_for(scope, account)
+        entry = await entries.open_for(scope, account, record)
         await scope.mail(PasswordChangedMail(at=scope.now()), account, address=account.login_email)
         await record(PasswordReset(subject_id=account.id), by=account.id)
-    await brakes.release(entries.sign_in_brake(account.login_email))
+    await throttles.forget(scope, account)
     return entry
 
 
@@ -122,9 +134,8 @@ async def _check_answer(scope: Scope, account: Account, answer: str) -> list[Dom
     """What is wrong with the answer to the secret question, each try counted by its brake."""
     if not answer.strip():
         return [Missing("secret_answer")]
-    key = brakes.key_of("secret answer", str(account.id))
-    await entries.admit(scope, key)
+    attempt = await throttles.admit_answer(scope, account)
     if not await passwords.verify(account.secret_answer_hash, passwords.normalise_answer(answer)):
         return [WrongSecretAnswer("secret_answer")]
-    await brakes.release(key)
+    await attempt.succeeded()
     return []

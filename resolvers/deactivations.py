@@ -239,7 +239,7 @@ async def reactivate(scope: Scope, *, token: str, password: str, secret_question
             raise ReactivationExpired("token")
         account.reactivate(scope.now())
         await chosen.apply(account, scope)
-        entry = await entries.open_for(scope, account)
+        entry = await entries.open_for(scope, account, record)
         await scope.mail(AccountReactivatedMail(at=scope.now()), account, address=account.login_email)
         before, after = {"state": AccountState.DEACTIVATED}, {"state": AccountState.ACTIVE}
         await record(AccountReactivated(subject_id=account.id, before=before, after=after), by=account.id)

@@ -1,28 +1,36 @@
 """API keys of integrations: made, listed and revoked by operators from the command line."""
 
+from datetime import date, datetime, time, timedelta
+
 from models import keys, texts
 from models.database import Duplicate
-from models.errors import ApiKeyNameTaken, DomainError, refuse_if_any
+from models.errors import ApiKeyNameTaken, DomainError, Invalid, refuse_if_any
 from models.events import ApiKeyCreated, ApiKeyRevoked
 from models.keys import LONGEST_NAME, PREFIX, ApiKey
 from resolvers.scope import Scope
 
 
-async def create(scope: Scope, name: str) -> str:
+async def create(scope: Scope, name: str, *, until: date | None = None) -> str:
     """A new API key under this name: the one time that it is told, since only its hash is kept.
 
+    It is good through the day `until`, by the structures' calendar; without it, until it is revoked.
+
     Raises:
-        DomainError: when the name is blank, too long or has characters that don't show.
+        DomainError: when the name is blank, too long or has characters that don't show, or the day is over.
         ApiKeyNameTaken: when a key in use has it.
     """
     problems: list[DomainError] = []
     name = texts.required(problems, name, "name", most=LONGEST_NAME)
+    if until is not None and until < scope.today():
+        problems.append(Invalid("until", rule="past"))
     refuse_if_any(problems)
+    ends = datetime.combine(until + timedelta(days=1), time(), scope.office.time_zone) if until else None
     key = PREFIX + scope.office.token()
     try:
         async with scope.transaction() as record:
-            await keys.keep(name, key, at=scope.now())
-            await record(ApiKeyCreated(after={"name": name}))
+            await keys.keep(name, key, at=scope.now(), expires_at=ends)
+            after = {"name": name} | ({"until": until.isoformat()} if until else {})
+            await record(ApiKeyCreated(after=after))
     except Duplicate as error:
         raise ApiKeyNameTaken("name") from error
     return key

@@ -53,6 +53,7 @@ async def inspect(scope: Scope, purpose: Purpose, token: str) -> Account:
     row = await tokens.find(token, purpose)
     account = await accounts.by_id(row.account_id)
     assert account is not None
+    scope.try_on(account)
     if purpose is Purpose.REACTIVATION and account.state_at(scope.now()) is AccountState.CLOSED:
         raise ReactivationExpired("token")
     await tokens.look_at(token, purpose, scope.now())

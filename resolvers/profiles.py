@@ -7,7 +7,8 @@ from typing import Any
 
 from mailer.messages import ContactEmailChanged
 from mailer.messages import PasswordChanged as PasswordChangedMail
-from models import accounts, brakes, passwords, profiles, sessions, texts, tokens
+from mailer.messages import SecretQuestionChanged as SecretQuestionChangedMail
+from models import accounts, devices, passwords, profiles, sessions, texts, tokens
 from models.accounts import Account, AccountState
 from models.errors import Conflict, DomainError, InvalidToken, Missing, TooMany, WrongPassword, refuse_if_any
 from models.events import (
@@ -18,8 +19,7 @@ from models.events import (
     SecretQuestionChanged,
 )
 from models.tokens import Purpose
-from resolvers import bothers, credentials, digests, links
-from resolvers import sessions as entries
+from resolvers import bothers, credentials, digests, links, throttles
 from resolvers.scope import Record, Scope
 
 ADDRESS = ("line1", "line2", "line3", "postcode", "city", "country")
@@ -59,6 +59,8 @@ async def update(scope: Scope, changes: Mapping[str, Any]) -> None:
             await _ask_confirmation(scope, present, checked.contact_email, record)
         if checked.answer_hash is not None:
             present.secret_question, present.secret_answer_hash = checked.question, checked.answer_hash
+            message = SecretQuestionChangedMail(at=scope.now())
+            await scope.mail(message, present, address=present.login_email)
             await record(SecretQuestionChanged(subject_id=present.id))
         if checked.password_hash is not None:
             await _change_password(scope, present, checked.password_hash)
@@ -127,16 +129,15 @@ def _plain(problems: list[DomainError], changes: Mapping[str, Any]) -> dict[str,
 
 
 async def _check_current(problems: list[DomainError], scope: Scope, account: Account, current: str, *path: str) -> bool:
-    """Whether the current password, asked again behind the same brake as sign-in, is right."""
+    """Whether the current password is right, asked again behind a brake of the session's own."""
     if not texts.tidy(current):
         problems.append(Missing(*path))
         return False
-    key = entries.sign_in_brake(account.login_email)
-    await entries.admit(scope, key)
+    attempt = await throttles.admit_confirmation(scope)
     if not await passwords.verify(account.password_hash, current):
         problems.append(WrongPassword(*path))
         return False
-    await brakes.release(key)
+    await attempt.succeeded()
     return True
 
 
@@ -165,9 +166,11 @@ async def _ask_confirmation(scope: Scope, account: Account, address: str, record
 
 
 async def _change_password(scope: Scope, account: Account, password_hash: str) -> None:
-    """Store it, end every other session and every reset link, and tell the owner."""
+    """Store it, end every other session and every reset link, forget every other device, and tell the owner."""
     await credentials.store_password(account, password_hash, scope)
-    await sessions.end(account.id, keep=scope.signed_in().session_id)
+    present = scope.signed_in().session_id
+    await sessions.end(account.id, keep=present)
+    await devices.forget(account.id, keep=min(await sessions.devices_of(account.id, {present}), default=None))
     await tokens.void(account.id, Purpose.PASSWORD_RESET)
     await scope.mail(PasswordChangedMail(at=scope.now()), account, address=account.login_email)
 

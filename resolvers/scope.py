@@ -52,11 +52,16 @@ class Office:
     quota: Quota = field(default_factory=Quota)
     scanner: Scanner | None = None
     replay: timedelta = timedelta(hours=24)  # how far back a live stream may begin
+    noted: Callable[[str], None] = lambda outcome: None  # counts what the security log tells
 
 
 @dataclass
 class Scope:
-    """One operation's surroundings; every resolver takes it first."""
+    """One operation's surroundings; every resolver takes it first.
+
+    `device` is the token of a device that signed in before, `replaces` that of the session whose cookie a new one takes
+    the place of; `tried` says whom a secret was tried on, for the security log, which was told of what is in `noted`.
+    """
 
     office: Office
     actor: Actor | None = None
@@ -64,6 +69,11 @@ class Scope:
     source: str | None = None
     user_agent: str | None = None
     integration: Integration | None = None
+    device: str | None = None
+    replaces: str | None = None
+    request_id: str = ""
+    tried: dict[str, object] = field(default_factory=dict)
+    noted: set[tuple[object, str]] = field(default_factory=set)
     _roles: dict[int, Role] | None = None
 
     def now(self) -> datetime:
@@ -73,6 +83,13 @@ class Scope:
     def today(self) -> date:
         """The calendar day in the structures' time zone (Europe/Paris unless set otherwise)."""
         return self.now().astimezone(self.office.time_zone).date()
+
+    def try_on(self, account: Account | None = None, *, address: str = "") -> None:
+        """Note whom a secret is tried on: the account once it is known, until then a digest of the address."""
+        if account is not None:
+            self.tried["account"] = account.id
+        else:
+            self.tried = {"address": self.office.sealer.pseudonym(address)}
 
     def signed_in(self) -> Actor:
         """Who acts.

@@ -124,12 +124,10 @@ class ActivityMutation:
     )
     async def record_activities(self, info: Info, input: list[RecordActivityInput]) -> RecordActivitiesPayload:
         done = await activities.record(info.context.scope, [_new(given) for given in input])
-        errors = user_errors(Refusals(done.errors), info.context.language)
+        errors = user_errors(Refusals(done.errors), info)
         return RecordActivitiesPayload(recorded=len(done.ids), errors=errors)
 
     @mutation("Acknowledge having read activities that ask for it; done again, it changes nothing.")
     async def acknowledge_activities(self, info: Info, ids: list[strawberry.ID]) -> ActivitiesPayload:
         done = await activities.acknowledge(info.context.scope, [global_ids.number(id, "Activity") for id in ids])
-        return ActivitiesPayload(
-            activity_ids=done.ids, errors=user_errors(Refusals(done.errors), info.context.language)
-        )
+        return ActivitiesPayload(activity_ids=done.ids, errors=user_errors(Refusals(done.errors), info))

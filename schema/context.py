@@ -1,9 +1,9 @@
-"""What every field of one operation shares: its scope, its batches, and the way to set or clear the session cookie."""
+"""What every field of one operation shares: its scope, its batches, and its cookies."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 import strawberry
 from strawberry.dataloader import DataLoader
@@ -15,8 +15,34 @@ from resolvers.scope import Scope
 Batch = Callable[..., Awaitable[Sequence[Any]]]
 
 
-def _no_cookie(token: str | None, expires_at: datetime | None) -> None:
+class Cookies(Protocol):
+    """The cookies of the operation's response; `are_kept` is False where there is none to put them on."""
+
+    are_kept: bool
+
+    def set_session(self, token: str, expires_at: datetime) -> None:
+        """The session that was opened, until it ends."""
+
+    def set_device(self, token: str) -> None:
+        """The device by which it was opened, for as long as a browser keeps a cookie."""
+
+    def sign_out(self) -> None:
+        """Take the session's away, and what the browser kept of this place; the device's stays."""
+
+
+class NoCookies:
     """Where there is no response to put a cookie on."""
+
+    are_kept = False
+
+    def set_session(self, token: str, expires_at: datetime) -> None:
+        """Nothing."""
+
+    def set_device(self, token: str) -> None:
+        """Nothing."""
+
+    def sign_out(self) -> None:
+        """Nothing."""
 
 
 async def _admit_all(operation: str) -> None:
@@ -28,7 +54,7 @@ class Context:
     """The context of one operation; over a long-lived connection each operation has its own."""
 
     scope: Scope
-    set_cookie: Callable[[str | None, datetime | None], None] = _no_cookie
+    cookies: Cookies = field(default_factory=NoCookies)
     admit: Callable[[str], Awaitable[None]] = _admit_all
     selections: dict[tuple[tuple[int, ...], str | None], Selection] = field(default_factory=dict)
     _loaders: dict[tuple[object, ...], DataLoader[Any, Any]] = field(default_factory=dict)

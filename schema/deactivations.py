@@ -97,7 +97,7 @@ class DeactivationMutation:
             successor_for_all=ids.decode(for_all, "User", "successor_for_all_id") if for_all is not None else None,
             successions=successions_of(input.successions or []),
         )
-        info.context.set_cookie(None, None)
+        info.context.cookies.sign_out()
         return DeactivateAccountPayload(deactivated_at=done.at, reactivable_until=done.reactivable_until)
 
     @mutation("Ask for the link that reactivates a deactivated account; the older ones die.", admits=anybody)

@@ -35,6 +35,19 @@ def _described(enumeration: type[E], description: str, values: dict[str, str]) -
     return enumeration
 
 
+class SessionDelivery(Enum):
+    """How the token of a session comes to the client."""
+
+    BOTH = "BOTH"
+    COOKIE = "COOKIE"
+    TOKEN = "TOKEN"  # noqa: S105 - the name of a way
+
+
+_described(SessionDelivery, "How the token of a session comes to the client.", {
+    "BOTH": "In the body, and as a cookie that scripts can't read.",
+    "COOKIE": "As the cookie alone: for pages, where no script should hold it.",
+    "TOKEN": "In the body alone: for programs that keep no cookies.",
+})  # fmt: skip
 _described(AccountState, "Where an account stands.", {
     "PENDING_ACTIVATION": "Signed up; waits for the person to follow the mailed link.",
     "ACTIVE": "In use.",

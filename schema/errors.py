@@ -7,11 +7,12 @@ from typing import Any, get_type_hints
 import strawberry
 from graphql import GraphQLField, GraphQLResolveInfo
 
-from models.accounts import Language
 from models.codes import ErrorCode
 from models.errors import DomainError
+from resolvers import security_events
 from resolvers.scope import Scope
 from schema import wording
+from schema.context import Info
 from schema.fields import column
 from schema.roots import Admission, admitted, anybody
 
@@ -25,8 +26,10 @@ class UserError:
     )
 
 
-def user_errors(error: DomainError, language: Language) -> list[UserError]:
-    """The refusal, or each of several, as clients read them."""
+def user_errors(error: DomainError, info: Info) -> list[UserError]:
+    """The refusal, or each of several, as clients read them; the security log is told of what concerns it."""
+    security_events.note_refusal(info.context.scope, error, info.field_name, info.path.key)
+    language = info.context.language
     return [
         UserError(
             code=single.code, message=wording.explain(single, language), path=[_camel(part) for part in single.path]
@@ -49,7 +52,7 @@ def mutation(description: str, admits: Admission = Scope.signed_in) -> Callable[
             try:
                 return await guarded(*args, **kwargs)
             except DomainError as error:
-                return payload(errors=user_errors(error, kwargs["info"].context.language))
+                return payload(errors=user_errors(error, kwargs["info"]))
 
         answered.admits, answered.payload = admits, payload  # type: ignore[attr-defined]
         return strawberry.mutation(resolver=answered, description=description)

@@ -28,7 +28,7 @@ def answers_of(
         (
             outcome.id,
             given if given is not None or outcome.id is None else strawberry.ID(ids.encode(type_name, outcome.id)),
-            user_errors(outcome.error, info.context.language) if outcome.error else [],
+            user_errors(outcome.error, info) if outcome.error else [],
         )
         for given, outcome in zip(sent, outcomes, strict=True)
     ]

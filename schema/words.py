@@ -279,6 +279,7 @@ RULES: Words = {
         "La date de fin ne peut pas précéder la date de début.",
         "The end date can't be before the start date.",
     ),
+    "Invalid.past": ("Cette date est passée.", "This date is in the past."),
     "Invalid.end_in_past": ("La date de fin ne peut pas être passée.", "The end date can't be in the past."),
     "Invalid.principal_has_no_end": (
         "Le rattachement du gestionnaire principal n'a pas de date de fin.",
@@ -347,6 +348,10 @@ RULES: Words = {
         "Donnez un instant depuis l'an 2000, au plus un jour après maintenant.",
         "Give a moment since the year 2000, at most one day after now.",
     ),
+    "Invalid.delivery": (
+        "Aucun cookie ne peut être posé ici : demandez le jeton dans la réponse.",
+        "No cookie can be set here: ask for the token in the body.",
+    ),
     "WeakPassword.composition": (
         "Le mot de passe compte au moins 12 caractères avec minuscule, majuscule, chiffre et caractère spécial,"
         " ou au moins 14 avec minuscule, majuscule et chiffre.",
@@ -360,6 +365,22 @@ RULES: Words = {
     "WeakPassword.login": (
         "Le mot de passe ne doit pas reprendre votre identifiant.",
         "The password must not repeat your login.",
+    ),
+    "WeakPassword.product": (
+        "Ce mot de passe repose sur le nom de ce service : ajoutez au moins 8 autres caractères.",
+        "This password is built on the name of this service: add at least 8 other characters.",
+    ),
+    "WeakPassword.names": (
+        "Ce mot de passe repose sur votre nom ou votre identifiant : ajoutez au moins 8 autres caractères.",
+        "This password is built on your name or login: add at least 8 other characters.",
+    ),
+    "WeakPassword.address": (
+        "Ce mot de passe repose sur votre adresse : ajoutez au moins 8 autres caractères.",
+        "This password is built on your address: add at least 8 other characters.",
+    ),
+    "WeakPassword.keyboard": (
+        "Ce mot de passe suit les touches du clavier ou l'alphabet : ajoutez au moins 8 caractères sans suite.",
+        "This password follows the keys of the keyboard or the alphabet: add at least 8 characters in no such order.",
     ),
     "InvalidIdentifier.SIRET": (
         "Un SIRET comporte 14 chiffres, dont le dernier est une clé de contrôle.",

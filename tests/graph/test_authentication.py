@@ -6,8 +6,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from graph.authentication import COOKIE
+from graph.authentication import COOKIE, DEVICE_COOKIE
 from models import database
+from models.sessions import Session
 from tests import factories
 from tests.conftest import Clock
 from tests.graph.apps import SIGN_IN, ask, served, settings_of
@@ -66,6 +67,80 @@ async def test_signing_in_sets_a_cookie_that_counts_and_signing_out_takes_it(tmp
         await ask(client, "mutation { signOut { acknowledged } }")
         assert COOKIE not in client.cookies
         assert (await ask(client, ME, {"cookie": f"{COOKIE}={token}"}))["data"]["me"] is None
+
+
+async def test_cookies_of_a_secure_place_are_bound_to_its_host(tmp_path: Path, database_url: str) -> None:
+    settings = settings_of(tmp_path, database_url, public_url="https://accounts.example")
+    async with served(settings, sends=False) as client:
+        ada = await factories.person()
+        token, response = await _signed_in(client, ada.login_email)
+        set_cookies = response.headers.get_list("set-cookie")
+        assert set_cookies[0].startswith(f"__Host-{COOKIE}={token}; ")
+        assert set_cookies[1].startswith(f'{COOKIE}=""; ')  # the one of before the prefix goes
+        assert set_cookies[2].startswith(f"__Host-{DEVICE_COOKIE}=")
+        assert "Max-Age=34560000" in set_cookies[2]
+        for cookie in (set_cookies[0], set_cookies[2]):
+            assert "HttpOnly" in cookie
+            assert "Secure" in cookie
+            assert "Path=/" in cookie
+            assert "Domain" not in cookie
+        left = await client.post("/graphql", json={"query": "mutation { signOut { acknowledged } }"})
+        assert left.headers["clear-site-data"] == '"cache", "storage"'
+        assert list(client.cookies) == [f"__Host-{DEVICE_COOKIE}"]
+
+
+async def test_a_cookie_of_before_the_prefix_counts_until_its_session_ends(tmp_path: Path, database_url: str) -> None:
+    settings = settings_of(tmp_path, database_url, public_url="https://accounts.example")
+    async with served(settings, sends=False) as client:
+        ada = await factories.person()
+        token, _ = await _signed_in(client, ada.login_email)
+        client.cookies.clear()
+        old = {"cookie": f"{COOKIE}={token}"}
+        assert (await ask(client, ME, old))["data"]["me"] is None  # a page of a subdomain could have set it
+        await Session.all().update(source=None)  # as a session of before was
+        assert (await ask(client, ME, old))["data"]["me"] is not None
+
+
+@pytest.mark.parametrize(("delivery", "in_body", "in_cookie"), [("COOKIE", False, True), ("TOKEN", True, False)])
+async def test_the_client_says_how_the_token_comes(
+    tmp_path: Path, database_url: str, delivery: str, in_body: bool, in_cookie: bool
+) -> None:
+    async with served(settings_of(tmp_path, database_url), sends=False) as client:
+        ada = await factories.person()
+        query = (
+            f'mutation {{ signIn(input: {{loginEmail: "{ada.login_email}", password: "{factories.PASSWORD}",'
+            f" delivery: {delivery}}}) {{ token deviceToken account {{ id }} }} }}"
+        )
+        payload = (await ask(client, query))["data"]["signIn"]
+        assert (payload["token"] is not None, payload["deviceToken"] is not None) == (in_body, in_body)
+        assert payload["account"] is not None
+        assert ((await ask(client, ME))["data"]["me"] is not None) is in_cookie
+
+
+async def test_a_sign_in_ends_the_cookies_older_session(tmp_path: Path, database_url: str) -> None:
+    async with served(settings_of(tmp_path, database_url), sends=False) as client:
+        ada, bob = await factories.person(), await factories.person()
+        older, _ = await _signed_in(client, ada.login_email)
+        await _signed_in(client, bob.login_email)
+        assert await Session.all().count() == 1
+        assert (await ask(client, ME, {"authorization": f"Bearer {older}"}))["data"]["me"] is None
+        assert await factories.event_types() == ["SignedIn", "SignedOut", "SignedIn"]
+
+
+async def test_the_device_cookie_lets_its_owner_in_while_others_guess(tmp_path: Path, database_url: str) -> None:
+    async with served(settings_of(tmp_path, database_url, rate_limits=False), sends=False) as client:
+        ada = await factories.person()
+        await _signed_in(client, ada.login_email)
+        await ask(client, "mutation { signOut { acknowledged } }")
+        device = client.cookies[DEVICE_COOKIE]
+        client.cookies.clear()
+        for _ in range(6):
+            await ask(client, SIGN_IN, email=ada.login_email, password="Wrong-Password-2026")
+        right = {"email": ada.login_email, "password": factories.PASSWORD}
+        limited = await ask(client, SIGN_IN, **right)
+        assert limited["errors"][0]["extensions"]["code"] == "RATE_LIMITED"
+        let_in = await ask(client, SIGN_IN, {"cookie": f"{DEVICE_COOKIE}={device}"}, **right)
+        assert let_in["data"]["signIn"]["token"] is not None
 
 
 async def test_the_cookie_is_secure_away_from_loopback(tmp_path: Path, database_url: str) -> None:

@@ -409,3 +409,16 @@ def test_address_to_unsubscribe_at_stays_on_one_line_however_long_it_is() -> Non
     assert len(address) > 150
     assert f"\r\nList-Unsubscribe: <{address}>\r\n".encode() in raw
     assert max(map(len, raw.split(b"\r\n"))) < 998  # RFC 5322 2.1.1
+
+
+def test_what_a_former_key_sealed_opens_and_new_ones_seal() -> None:
+    old, new, rotated = Sealer("an old key", "x"), Sealer("a new key", "x"), Sealer("a new key", "x", ["an old key"])
+    sealed, token = old.seal("secret", "<1@x>"), old.unsubscription(7)
+    assert rotated.open(sealed, "<1@x>") == "secret"
+    assert rotated.is_former(sealed, "<1@x>") is True
+    assert rotated.reader(token) == 7
+    assert new.open(rotated.seal("secret", "<1@x>"), "<1@x>") == "secret"
+    assert rotated.is_former(rotated.seal("secret", "<1@x>"), "<1@x>") is False
+    assert new.reader(rotated.unsubscription(7)) == 7
+    with pytest.raises(SealBroken):
+        new.open(sealed, "<1@x>")

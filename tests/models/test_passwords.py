@@ -11,8 +11,13 @@ from hypothesis import strategies as st
 
 from models import passwords
 from models.errors import Invalid, Missing, TooLong, WeakPassword
+from models.passwords import Owner
 
-LOGIN = "claire.martin@demo.example"
+OWNER = Owner(
+    login_email="claire.martin@demo.example",
+    names=("Claire", "Martin-Kerouédan"),
+    address=("12 rue des Tanneurs", "35000", "Rennes"),
+)
 
 GOOD = [
     "Demonstration-2026!",
@@ -22,6 +27,11 @@ GOOD = [
     "Aé1日本語日本語日本語",
     "Aa1👨‍👩‍👧👨‍👩‍👧👨‍👩‍👧x",
     "Zk4" + "€xq" * 41 + "ab",
+    # what is easily thought of does no harm beside enough that isn't
+    "Rattache-vl8#kTnq",
+    "Claire aime 3 phoques",
+    "Azerty-vl8#kTnq2",
+    "Rennes, puis 2 Oslo",
 ]
 
 WEAK = [
@@ -36,6 +46,19 @@ WEAK = [
     ("Doudoudoudou-1", "common"),
     ("Aaaaaaaaaaaa1!", "common"),
     ("1234567890-Aa!", "common"),
+    ("Rattache-2026!", "product"),
+    ("R4tt@che-2026!", "product"),
+    ("Chorus-Pro-2026", "product"),
+    ("MonCompte-2026-Portail", "product"),
+    ("Kerouedan-2026!", "names"),
+    ("KÉROUÉDAN-2026-Claire", "names"),
+    ("Tanneurs-35000!", "address"),
+    ("Rennes-35000-Tanneurs", "address"),
+    ("Azertyuiop-Qwerty1", "keyboard"),
+    ("Mlkjhgfdsq-987", "keyboard"),
+    ("1qaz2wsx-3EDC", "keyboard"),
+    ("Qsdfghjklm-12", "keyboard"),
+    ("Bcdefghijk-4567", "keyboard"),
     ("Claire.Martin-2026", "login"),
     ("Claire.Martin@demo.example1", "login"),
 ]
@@ -43,13 +66,13 @@ WEAK = [
 
 @pytest.mark.parametrize("password", GOOD)
 def test_good_password_passes(password: str) -> None:
-    passwords.check(password, LOGIN)
+    passwords.check(password, OWNER)
 
 
 @pytest.mark.parametrize(("password", "reason"), WEAK)
 def test_weak_password_is_refused_with_the_reason(password: str, reason: str) -> None:
     with pytest.raises(WeakPassword) as refusal:
-        passwords.check(password, LOGIN, path=("password", "new"))
+        passwords.check(password, OWNER, path=("password", "new"))
     assert refusal.value.path == ("password", "new")
     assert refusal.value.data == {"reason": reason}
 
@@ -57,19 +80,19 @@ def test_weak_password_is_refused_with_the_reason(password: str, reason: str) ->
 @pytest.mark.parametrize("password", [None, "", "   ", "\u00a0"])
 def test_blank_password_is_missing(password: str | None) -> None:
     with pytest.raises(Missing):
-        passwords.check(password, LOGIN)
+        passwords.check(password, OWNER)
 
 
 def test_password_of_129_characters_is_too_long() -> None:
     with pytest.raises(TooLong) as refusal:
-        passwords.check("Zk4" + "€xq" * 42, LOGIN)
+        passwords.check("Zk4" + "€xq" * 42, OWNER)
     assert refusal.value.data == {"most": 128}
 
 
 @pytest.mark.parametrize("character", ["\x00", "\n", "\ud800"])
 def test_password_with_a_control_character_is_refused(character: str) -> None:
     with pytest.raises(Invalid) as refusal:
-        passwords.check(f"Trois-{character}Petits-1", LOGIN)
+        passwords.check(f"Trois-{character}Petits-1", OWNER)
     assert refusal.value.data == {"rule": "text"}
 
 
@@ -85,7 +108,7 @@ def test_list_of_common_words_is_reduced_as_candidates_are() -> None:
 )
 def test_common_word_stays_common_whatever_digits_and_signs_follow(word: str, tail: str) -> None:
     with pytest.raises(WeakPassword):
-        passwords.check(word.capitalize() + tail, LOGIN)
+        passwords.check(word.capitalize() + tail, OWNER)
 
 
 @pytest.mark.parametrize(

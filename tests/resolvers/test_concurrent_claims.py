@@ -64,7 +64,8 @@ async def test_claim_that_waits_for_the_holders_sign_in_comes_too_late(
     await away(house, clock)
 
     async def come(holder: Account) -> None:
-        await sessions.open_for(scope_of(), holder)
+        scope = scope_of()
+        await sessions.open_for(scope, holder, scope._record)
 
     before = await factories.traces()
     with pytest.raises(SeatHeld):

@@ -99,6 +99,11 @@ async def test_accents_case_and_spaces_of_the_answer_do_not_count(scope_of: Scop
     await credentials.reset(scope_of(), await asked(scope_of(), await factories.person()), answer, NEW)
 
 
+async def test_answer_that_was_chosen_when_two_characters_did_stays_usable(scope_of: ScopeOf) -> None:
+    person = await factories.person(secret_answer_hash=await passwords.hash("ed"))
+    await credentials.reset(scope_of(), await asked(scope_of(), person), "Ed", NEW)
+
+
 async def test_everything_wrong_is_told_at_once_and_the_link_stays_good(scope_of: ScopeOf) -> None:
     person = await factories.person()
     token = await asked(scope_of(), person)

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from datetime import UTC, date, datetime
 
 from models import keys as rows
 from models.actors import Integration
@@ -25,7 +26,7 @@ async def test_operator_makes_a_key_of_which_only_the_hash_is_kept(db: str, scop
     event = await Event.get()
     assert (event.type, event.before, event.after) == ("ApiKeyCreated", {}, {"name": "Facturation"})
     await assert_untold(key, key.removeprefix("rattache_"), row.key_hash)
-    assert await rows.integration_of(key) == Integration(row.id, "Facturation")
+    assert await rows.integration_of(key, now=clock()) == Integration(row.id, "Facturation")
     await invariants.check(clock.now)
 
 
@@ -45,25 +46,53 @@ async def test_a_revoked_key_lets_nobody_in_and_its_name_is_free(db: str, scope_
     async with refused((ApiKeyNameTaken, "name")):
         await keys.create(scope_of(), "erp")
     assert await keys.revoke(scope_of(), " erp ") is True
-    assert await rows.integration_of(old) is None
+    assert await rows.integration_of(old, now=clock()) is None
     assert (await ApiKey.get()).revoked_at == clock.now
     before = await factories.traces()
     assert await keys.revoke(scope_of(), "erp") is False
     assert await factories.traces() == before
     new = await keys.create(scope_of(), "erp")
-    found = await rows.integration_of(new)
+    found = await rows.integration_of(new, now=clock())
     assert found is not None
     assert [(row.name, row.revoked_at is None) for row in await keys.listed()] == [("erp", False), ("erp", True)]
     assert await factories.event_types() == ["ApiKeyCreated", "ApiKeyRevoked", "ApiKeyCreated"]
 
 
-async def test_an_unknown_key_is_nobodys(db: str, scope_of: ScopeOf) -> None:
+async def test_an_unknown_key_is_nobodys(db: str, scope_of: ScopeOf, clock: Clock) -> None:
     key = await keys.create(scope_of(), "erp")
     for wrong in ("", "x", key[:-1], key.upper(), key.removeprefix("rattache_"), (await ApiKey.get()).key_hash):
-        assert await rows.integration_of(wrong) is None
+        assert await rows.integration_of(wrong, now=clock()) is None
 
 
 async def test_fifty_operators_of_one_name_make_one_key(db: str, scope_of: ScopeOf) -> None:
     answers = await together(keys.create(scope_of(), "erp") for _ in range(MANY))
     assert kinds(answers) == {"done": 1, "ApiKeyNameTaken": MANY - 1}
     assert await factories.event_types() == ["ApiKeyCreated"]
+
+
+async def test_a_key_lets_in_through_its_last_day_and_no_longer(db: str, scope_of: ScopeOf, clock: Clock) -> None:
+    key = await keys.create(scope_of(), "erp", until=date(2027, 3, 16))
+    assert (await Event.get()).after == {"name": "erp", "until": "2027-03-16"}
+    clock.now = datetime(2027, 3, 16, 22, 59, 59, tzinfo=UTC)  # one second to midnight in Paris
+    assert await rows.integration_of(key, now=clock()) is not None
+    clock.advance(seconds=1)
+    assert await rows.integration_of(key, now=clock()) is None
+
+
+async def test_a_key_whose_last_day_is_over_is_not_made(db: str, scope_of: ScopeOf) -> None:
+    async with refused((Invalid, "until")):
+        await keys.create(scope_of(), "erp", until=date(2027, 3, 14))
+    assert await ApiKey.all().count() == 0
+
+
+async def test_a_key_shows_its_last_use_to_the_minute(db: str, scope_of: ScopeOf, clock: Clock) -> None:
+    key = await keys.create(scope_of(), "erp")
+    assert (await ApiKey.get()).last_used_at is None
+    await rows.integration_of(key, now=clock())
+    first = clock.now
+    clock.advance(seconds=60)
+    await rows.integration_of(key, now=clock())
+    assert (await ApiKey.get()).last_used_at == first
+    clock.advance(seconds=1)
+    await rows.integration_of(key, now=clock())
+    assert (await ApiKey.get()).last_used_at == clock.now

@@ -20,6 +20,7 @@ from models.errors import (
     TooShort,
     Unauthenticated,
     WeakPassword,
+    WrongCredentials,
     WrongPassword,
 )
 from models.events import Event
@@ -198,22 +199,30 @@ async def test_person_changes_the_secret_question(scope_of: ScopeOf) -> None:
     assert saved.secret_question == "First pet?"
     assert await passwords.verify(saved.secret_answer_hash, "felix")
     assert await event("SecretQuestionChanged") == ({}, {})
+    assert await factories.mails() == [("secret_question_changed", person.login_email)]
     await assert_untold("felix", "Félix", "lix", saved.secret_answer_hash or "", PASSWORD)
 
 
-async def test_wrong_current_passwords_share_the_brake_of_sign_in(scope_of: ScopeOf, clock: Clock) -> None:
+async def test_wrong_current_passwords_are_braked_within_their_session_alone(scope_of: ScopeOf, clock: Clock) -> None:
     person = await factories.person()
-    change = {"password": {"current": "Wrong-Password-2026", "new": NEW}}
+    wrong = {"password": {"current": "Wrong-Password-2026", "new": NEW}}
+    right = {"password": {"current": PASSWORD, "new": NEW}}
     for _ in range(5):
         async with refused((WrongPassword, "password", "current")):
-            await profiles.update(scope_of(person), change)
-    for act in (
-        profiles.update(scope_of(person), {"password": {"current": PASSWORD, "new": NEW}}),
-        entries.sign_in(scope_of(), person.login_email, PASSWORD),
-    ):
-        with pytest.raises(RateLimited):
-            await act
-    clock.advance(minutes=1)
+            await profiles.update(scope_of(person), wrong)
+    with pytest.raises(RateLimited) as caught:
+        await profiles.update(scope_of(person), right)
+    assert caught.value.retry_after == 60
+    other = scope_of()
+    await entries.sign_in(other, person.login_email, PASSWORD)
+    await profiles.update(other, right)
+
+
+async def test_guesses_from_outside_keep_nobody_from_confirming_inside(scope_of: ScopeOf) -> None:
+    person = await factories.person()
+    for _ in range(6):
+        with pytest.raises((WrongCredentials, RateLimited)):
+            await entries.sign_in(scope_of(), person.login_email, "Wrong-Password-2026")
     await profiles.update(scope_of(person), {"password": {"current": PASSWORD, "new": NEW}})
 
 

@@ -4,25 +4,34 @@ from collections.abc import Callable
 
 import pytest
 
-from models import sessions
+from models import devices, sessions
 from models.accounts import Account, AccountState
+from models.devices import Device
 from models.errors import (
+    ExpiredToken,
+    Forbidden,
+    Missing,
     NotFound,
     Unauthenticated,
 )
 from models.events import Event
+from models.outbox import Mail
 from models.reading import Selection
 from models.sessions import Session
 from resolvers import sessions as entries
+from resolvers import tickets
 from resolvers.scope import Office, Scope
 from resolvers.sessions import Entry
 from tests import factories
 from tests.conftest import Clock
+from tests.factories import PASSWORD
 from tests.resolvers.doors import Doors
-from tests.resolvers.mailbox import refused
+from tests.resolvers.mailbox import assert_untold, refused
 
 pytestmark = pytest.mark.usefixtures("db")
 ScopeOf = Callable[..., Scope]
+FIREFOX = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:133.0) Gecko/20100101 Firefox/133.0"
+IPHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 Version/18.1 Mobile Safari/604.1"
 
 
 @pytest.fixture
@@ -145,3 +154,151 @@ async def test_person_lists_the_sessions_that_are_good_newest_first(doors: Doors
     mine, none = await entries.of_accounts(await doors.inside(stranger), [person.id, 987_654], selection)
     assert [row.user_agent for row in mine] == ["newer", "older"]
     assert (mine[0].created_at, none) == (clock.now, [])
+
+
+# ------------------------------------------------------------------ twenty at most
+async def test_twenty_first_session_ends_the_one_longest_unused(doors: Doors, clock: Clock) -> None:
+    person = await factories.person()
+    opened = []
+    for _ in range(20):
+        opened.append(await doors.sign_in(person, user_agent=FIREFOX))
+        clock.advance(minutes=2)
+    assert await doors.actor(opened[0]) is not None  # used just now
+    await doors.sign_in(person)
+    assert [await doors.actor(entry) is None for entry in opened] == [False, True, *[False] * 18]
+    event = await Event.get(type="OldestSessionEnded")
+    assert event.before == {"device": "Firefox (Windows)", "source": "unknown"}
+    assert (event.actor_id, event.subject_id) == (person.id, person.id)  # type: ignore[attr-defined]
+
+
+async def test_sessions_that_are_over_make_room_untold(doors: Doors, clock: Clock) -> None:
+    person = await factories.person()
+    for _ in range(20):
+        await doors.sign_in(person)
+    clock.advance(hours=12)
+    await doors.sign_in(person)
+    assert await Session.all().count() == 1
+    assert await Event.filter(type="OldestSessionEnded").count() == 0
+
+
+# ------------------------------------------------------------------ support ends somebody's
+async def test_support_ends_somebodys_sessions_and_devices_and_they_are_told_why(
+    doors: Doors, scope_of: ScopeOf
+) -> None:
+    person = await factories.person(contact_email="elsewhere@people.example")
+    support = await factories.person(platform_role="SUPPORT")
+    entries_of = [await doors.sign_in(person), await doors.sign_in(person)]
+    await entries.end_for(scope_of(support), person.id, " Lost telephone ")
+    assert [await doors.actor(entry) for entry in entries_of] == [None, None]
+    assert await Device.filter(account_id=person.id).count() == 0
+    event = await Event.get(type="SessionsEnded")
+    assert (event.actor_id, event.subject_id) == (support.id, person.id)  # type: ignore[attr-defined]
+    assert event.after == {"count": 2, "reason": "Lost telephone"}
+    assert (await factories.mails())[-1] == ("sessions_ended", person.login_email)
+
+
+async def test_support_does_not_end_the_sessions_of_its_own_people_but_an_administrator_does(scope_of: ScopeOf) -> None:
+    support, other = await factories.person(platform_role="SUPPORT"), await factories.person(platform_role="SUPPORT")
+    admin = await factories.person(platform_role="ADMIN")
+    async with refused((Forbidden, "user_id")):
+        await entries.end_for(scope_of(support), other.id, "lost")
+    async with refused((NotFound, "user_id")):
+        await entries.end_for(scope_of(support), 987_654, "lost")
+    async with refused((Missing, "reason")):
+        await entries.end_for(scope_of(support), other.id, " ")
+    await entries.end_for(scope_of(admin), other.id, "lost")
+
+
+# ------------------------------------------------------------------ devices
+async def test_first_device_is_told_to_nobody_and_the_next_to_the_owner(doors: Doors, clock: Clock) -> None:
+    person = await factories.person(contact_email="elsewhere@people.example")
+    first = await doors.sign_in(person, user_agent=FIREFOX)
+    await doors.sign_in(person, user_agent=FIREFOX)  # from the same place, by what says the same of itself
+    scope = Scope(doors.office, device=first.device_token, source="192.0.2.9", user_agent="curl/8.5.0")
+    await entries.sign_in(scope, person.login_email, PASSWORD)  # known by its token wherever it is
+    assert await factories.mails() == []
+    other = Scope(doors.office, source="198.51.100.5", user_agent=IPHONE)
+    await entries.sign_in(other, person.login_email, PASSWORD)
+    (mail,) = await Mail.all()
+    assert (mail.message, mail.address) == ("new_device", person.login_email)
+    assert (mail.payload["device"], mail.payload["source"]) == ("Safari (iPhone)", "198.51.100.5")
+
+
+async def test_owner_is_told_of_five_new_devices_a_day(doors: Doors, clock: Clock) -> None:
+    person = await factories.person()
+    for number in range(8):
+        scope = Scope(doors.office, source=f"198.51.100.{number}")
+        await entries.sign_in(scope, person.login_email, PASSWORD)
+    assert await factories.mails() == [("new_device", person.login_email)] * 5
+
+
+async def test_session_that_its_owner_ends_takes_its_device_along(doors: Doors) -> None:
+    person = await factories.person()
+    lost, scope = await doors.sign_in(person, user_agent=IPHONE), await doors.inside(person)
+    gone = await doors.actor(lost)
+    assert gone is not None
+    await entries.revoke(scope, {gone.session_id})
+    assert [device.user_agent for device in await Device.all()] == [None]
+    await doors.sign_in(person, user_agent=FIREFOX)
+    await entries.revoke(scope, None)
+    assert [device.user_agent for device in await Device.all()] == [None]
+
+
+async def test_program_that_never_shows_its_token_takes_five_places_and_pushes_nobody_out(doors: Doors) -> None:
+    person = await factories.person()
+    own = await doors.sign_in(person, user_agent=FIREFOX)
+    for _ in range(2):
+        back = Scope(doors.office, device=own.device_token, user_agent=FIREFOX)
+        await entries.sign_in(back, person.login_email, PASSWORD)
+    for number in range(60):
+        scope = Scope(doors.office, source=f"198.51.100.{number // 7}", user_agent="curl/8.5.0")
+        await entries.sign_in(scope, person.login_email, PASSWORD)
+    assert await Device.filter(source="198.51.100.1").count() == 5
+    assert await Device.all().count() == 1 + 8 * 5 + 4
+    assert await Device.filter(token_hash=sessions.hashed(own.device_token)).count() == 1
+
+
+async def test_device_is_kept_only_as_its_hash(doors: Doors) -> None:
+    entry = await doors.sign_in(await factories.person())
+    device = await Device.get()
+    assert device.token_hash == sessions.hashed(entry.device_token)
+    await assert_untold(entry.device_token, device.token_hash)
+
+
+@pytest.mark.parametrize(
+    ("user_agent", "name"),
+    [
+        (FIREFOX, "Firefox (Windows)"),
+        (IPHONE, "Safari (iPhone)"),
+        ("Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36",
+         "Chrome (Linux)"),
+        ("Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/131.0.0.0 Safari/537.36 Edg/131.0.0.0",
+         "Edge (Windows)"),
+        ("curl/8.5.0", "curl"),
+        ("<b>http://evil.example</b>", None),
+        (None, None),
+    ],
+)  # fmt: skip
+def test_device_has_a_name_of_known_words(user_agent: str | None, name: str | None) -> None:
+    assert devices.name_of(user_agent) == name
+
+
+# ------------------------------------------------------------------ signed addresses
+async def test_signed_address_dies_with_the_session_it_was_made_in(doors: Doors, clock: Clock) -> None:
+    person = await factories.person()
+    scope, other = await doors.inside(person), await doors.inside(person)
+    urls = [tickets.url(made_in, "/documents/download", 7) for made_in in (scope, other)]
+    held = [tickets.read(Scope(doors.office), "/documents/download", url.partition("signed=")[2]) for url in urls]
+    await tickets.enter(Scope(doors.office), held[0])
+    await entries.sign_out(scope)
+    with pytest.raises(ExpiredToken):
+        await tickets.enter(Scope(doors.office), held[0])
+    await tickets.enter(Scope(doors.office), held[1])
+
+
+async def test_signed_address_that_names_no_session_lives_for_its_five_minutes(doors: Doors, clock: Clock) -> None:
+    person = await factories.person()
+    claims = {"account": person.id, "language": "EN", "subject": 7}  # as they were made before
+    url = doors.office.signer.url("/documents/download", claims, until=clock() + tickets.LIFETIME)
+    held = tickets.read(Scope(doors.office), "/documents/download", url.partition("signed=")[2])
+    await tickets.enter(Scope(doors.office), held)

@@ -63,3 +63,15 @@ def test_it_is_good_at_its_own_path_and_under_its_own_key() -> None:
         )
     with pytest.raises(InvalidToken):
         Signer.unshared().read("/exports/structures", signed(), NOW)
+
+
+def test_address_signed_under_a_former_key_is_read_and_new_ones_are_signed_under_the_new() -> None:
+    old, new = "a secret key of thirty-two characters", "a newer key of thirty-two characters!"
+    rotated = Signer(new, "https://accounts.example", [old])
+    until = NOW + timedelta(minutes=5)
+    before = Signer(old, "https://accounts.example").url("/exports/users", {"a": 1}, until).partition("signed=")[2]
+    assert rotated.read("/exports/users", before, NOW) == {"a": 1}
+    after = rotated.url("/exports/users", {"a": 2}, until).partition("signed=")[2]
+    assert Signer(new, "https://accounts.example").read("/exports/users", after, NOW) == {"a": 2}
+    with pytest.raises(InvalidToken):
+        Signer(new, "https://accounts.example").read("/exports/users", before, NOW)

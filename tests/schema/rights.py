@@ -71,6 +71,7 @@ MUTATIONS: dict[str, Row] = {
         ("WRONG_CREDENTIALS",) * 6,
     ),
     "signOut": (act("signOut"), EVERYBODY),
+    "endSessions": (act('endSessions(userId: "<fay>", reason: "lost device")'), SUPPORT),
     "revokeSessions": (act("revokeSessions"), SIGNED_IN),
     "requestPasswordReset": (act('requestPasswordReset(loginEmail: "fay@people.example")'), EVERYBODY),
     "resetPassword": (
@@ -325,7 +326,7 @@ SAME_FOR_ALL = {
     "Document": "id designation type filename mimeType size sha256 state createdAt downloadUrl",
     "Activity": "id kind structure service space title url occurredAt requiresAcknowledgement acknowledgedAt",
     "Service": "id code name active validFrom validUntil engagementNumberRequired",
-    "Session": "id current createdAt lastSeenAt userAgent",
+    "Session": "id current createdAt lastSeenAt userAgent source device",
     "Space": "code label description",
     "PostalAddress": "line1 line2 line3 postcode city country",
     "DeactivationPreview": "canDeactivate successionsNeeded pendingRequestsLost reactivationDays",
