@@ -1,6 +1,7 @@
 """What the code agrees on, checked on every run: who imports whom, where SQL lives, what each module says of itself."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -132,3 +133,16 @@ def test_every_fact_has_a_sentence_in_both_languages(kind: type[Fact]) -> None:
     assert french != english
     role = {"role": "SIMPLE_USER", "status": "PENDING"}
     assert summaries.of(kind.__name__, role, Language.FR) != summaries.of(kind.__name__, role, Language.EN)
+
+
+def test_every_row_of_security_that_is_met_names_a_test_there_is() -> None:
+    rows = re.findall(
+        r"^\| ([0-9., ]+) \| (met|not met) \| (.*) \|$", (ROOT / "SECURITY.md").read_text("utf-8"), re.MULTILINE
+    )
+    chapters = {row.split(".")[0] for row, _, _ in rows}
+    written = {name for path in TESTS for name in re.findall(r"def (test_\w+)", path.read_text("utf-8"))}
+    assert chapters == {"3", "6", "7", "13", "16"}
+    for row, verdict, how in rows:
+        named = set(re.findall(r"`(test_\w+)`", how))
+        assert named <= written, row
+        assert named or verdict == "not met", row
