@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from starlette.applications import Starlette
@@ -102,6 +103,7 @@ class Running:
     office: Office
     bell: workers.Bell
     works: bool
+    metrics: Metrics = field(default_factory=Metrics)
     prepare: Callable[[Office], Any] | None = None
     limits: Limits = field(default_factory=Limits)
     live: Live | None = None
@@ -162,7 +164,7 @@ class Running:
             if self.live is not None:
                 await self.live.start()
             if self.works:
-                self._crew = workers.Crew(self.settings, self.office, self.bell)
+                self._crew = workers.Crew(self.settings, self.office, self.bell, self.metrics)
                 self._tasks.append(asyncio.create_task(self._crew.run()))
         self.is_open = True
 
@@ -190,15 +192,16 @@ def create_app(
     Raises:
         SettingsRefused: when no application key can be kept.
     """
-    bell, wakings = workers.Bell(), Wakings(settings.database, settings.redis_url)
-    limits = Limits(settings.rate_limits, settings.redis_url)
     metrics = Metrics()
+    bell = workers.Bell()
+    wakings = Wakings(settings.database, settings.redis_url, partial(metrics.redis, "wakings"))
+    limits = Limits(settings.rate_limits, settings.redis_url, partial(metrics.redis, "limits"))
     connections = Connections(
         settings.connections, settings.connections_per_source, settings.forwarded_allow_ips,
         metrics.refuse,
     )  # fmt: skip
     office = office_of(settings, clock, bell, wakings, metrics.note)
-    running = Running(settings, office, bell, sends, prepare, limits)
+    running = Running(settings, office, bell, sends, metrics, prepare, limits)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Connections]]:

@@ -5,7 +5,7 @@ from typing import NoReturn
 
 import typer
 
-from graph import api_keys, checks, operators, outboxes, permissions, serving
+from graph import api_keys, checks, logs, operators, outboxes, permissions, serving
 from graph.settings import SettingsRefused
 from models.errors import DatabaseAway
 
@@ -32,6 +32,7 @@ app.add_typer(operators.job, name="jobs")
 def run() -> None:
     """Run the command of the command line: exit code 2 for what can't be set or asked, 1 for what failed."""
     permissions.keep_to_owner()
+    logs.configure("console")  # until the settings are read
     try:
         app(prog_name="rattache")
     except SettingsRefused as refused:

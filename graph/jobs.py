@@ -49,8 +49,17 @@ JOBS: Mapping[str, Job] = {
 class Runner:
     """Runs every job of a process on its period, one at a time, so that people's requests keep their connections."""
 
-    def __init__(self, office: Office, *, jobs: Mapping[str, Job] = JOBS, period: timedelta | None = None) -> None:
+    def __init__(
+        self,
+        office: Office,
+        *,
+        jobs: Mapping[str, Job] = JOBS,
+        period: timedelta | None = None,
+        count: Callable[[str, str], object] = lambda job, outcome: None,
+    ) -> None:
+        """`count` takes each run's job and outcome: done, failed or delayed."""
         self._office = office
+        self._count = count
         self._jobs = jobs
         self._period = period
         self._turn = asyncio.Lock()
@@ -78,13 +87,16 @@ class Runner:
                 async with self._turn:
                     occasions = await job.act(Scope(self._office))
             except DatabaseAway as away:
+                self._count(name, "delayed")
                 log.warning("job_delayed", job=name, reason=str(away), next_try_in_seconds=pause.total_seconds())
                 await asyncio.sleep(min(pause, period).total_seconds())
                 pause = min(2 * pause, LONGEST_PAUSE)
                 continue
             except Exception:
+                self._count(name, "failed")
                 log.exception("job_failed", job=name)
             else:
+                self._count(name, "done")
                 (log.info if occasions else log.debug)("job_done", job=name, occasions=occasions)
             pause = FIRST_PAUSE
             await asyncio.sleep(period.total_seconds())

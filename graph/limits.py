@@ -42,6 +42,7 @@ class Limits:
 
     on: bool = True
     redis_url: str | None = None
+    tell: Callable[[bool], object] = lambda answers: None  # whether Redis answers, each time that it fails or is back
     _local: SlidingWindowCounterRateLimiter = field(init=False)
     _shared: SlidingWindowCounterRateLimiter | None = field(init=False, default=None)
     _pool: ConnectionPool | None = field(init=False, default=None)
@@ -82,8 +83,12 @@ class Limits:
         limiter = self._limiter()
         try:
             await _hit(limiter, item, key)
+            if limiter is self._shared and self._shared_again_at:
+                self._shared_again_at = 0.0
+                self.tell(True)
         except (RedisError, StorageError, OSError) as error:
             self._shared_again_at = time.monotonic() + PAUSE_SECONDS
+            self.tell(False)
             log.warning("redis_away", error=type(error).__name__)
             await _hit(self._local, item, key)
 

@@ -1,12 +1,38 @@
 """What the server measures of itself, for Prometheus: a fixed set of labels, whatever clients send."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
-from resolvers import security_events
+from mailer.courier import OUTCOMES
+from models import database
+from resolvers import security_events, storage
 
 PLACES = ("graphql", "account", "exports", "mails", "static", "healthz", "readyz", "metrics")
+
+REDIS_USES = ("limits", "wakings")
+
+
+class Servers(Collector):
+    """What is read off at the moment it is asked for: the use of the database's connections, and of the store."""
+
+    def collect(self) -> Iterable[Metric]:
+        """The measures, which are this process's."""
+        load = database.load()
+        yield GaugeMetricFamily("rattache_database_connections", "Connections to the database.", load.connections)
+        yield GaugeMetricFamily("rattache_database_connections_in_use", "Those of them in use.", load.in_use)
+        yield GaugeMetricFamily("rattache_database_waiting", "Tasks that wait for a connection.", load.waiting)
+        for name, told, counts in (
+            ("rattache_store_operations", "What was asked of the store of documents.", storage.asked),
+            ("rattache_store_failures", "What of it failed.", storage.failed),
+        ):
+            family = CounterMetricFamily(name, told, labels=["operation"])
+            for operation in storage.OPERATIONS:
+                family.add_metric([operation], counts[operation])
+            yield family
 
 
 class Metrics:
@@ -48,6 +74,47 @@ class Metrics:
             "rattache_live_endings", "Streams and connections ended by the server, by code.", ["code"],
             registry=self.registry,
         )  # fmt: skip
+
+        self.job_runs = Counter(
+            "rattache_job_runs", "Runs of jobs by outcome: done, failed, or delayed since a server was away.",
+            ["job", "outcome"], registry=self.registry,
+        )  # fmt: skip
+        self.job_success = Gauge(
+            "rattache_job_last_success_timestamp_seconds", "When a job was last done, in seconds since 1970.", ["job"],
+            registry=self.registry,
+        )  # fmt: skip
+        self.mails = Counter(
+            "rattache_mails", "What became of the mails that were tried.", ["outcome"], registry=self.registry
+        )
+        self.redis_failures = Counter(
+            "rattache_redis_failures", "Failures of Redis, by what it was asked for.", ["use"], registry=self.registry
+        )
+        self.redis_away = Gauge(
+            "rattache_redis_away", "Is Redis away: 1 from a failure until it answers again.", ["use"],
+            registry=self.registry,
+        )  # fmt: skip
+        for outcome in OUTCOMES:
+            self.mails.labels(outcome)
+        for use in REDIS_USES:
+            self.redis_failures.labels(use)
+            self.redis_away.labels(use)
+        self.registry.register(Servers())
+
+    def job(self, name: str, outcome: str) -> None:
+        """Count one run of a job."""
+        self.job_runs.labels(name, outcome).inc()
+        if outcome == "done":
+            self.job_success.labels(name).set_to_current_time()
+
+    def mail(self, outcome: str) -> None:
+        """Count one mail that was tried."""
+        self.mails.labels(outcome).inc()
+
+    def redis(self, use: str, answers: bool) -> None:
+        """Note that Redis failed, or that it is back."""
+        self.redis_away.labels(use).set(not answers)
+        if not answers:
+            self.redis_failures.labels(use).inc()
 
     def observe(self, path: str, status: int, outcome: str, seconds: float) -> None:
         """Count one answered request; `outcome` is empty unless it was a GraphQL operation."""

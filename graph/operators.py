@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from graph import imports, jobs, settings, starting, workers
+from graph import imports, jobs, logs, settings, starting, workers
 from graph.app import office_of
 from graph.settings import Settings
 from models import database, waits
@@ -40,6 +40,7 @@ def within(act: Callable[[Scope, Settings], Awaitable[Result]]) -> Result:
         Refused: when a rule refuses the act.
     """
     chosen = settings.read()
+    logs.configure(chosen.log_format)
     office = office_of(chosen)
 
     async def opened() -> Result:

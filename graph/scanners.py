@@ -10,6 +10,8 @@ from models.document_errors import StorageAway
 
 DEFAULT_PORT = 3310
 SECONDS = 60.0  # for one document, to the verdict
+DOUBT_SECONDS = 5.0  # of waiting, after which the scanner must show that it is there
+PROOF_SECONDS = 2.0
 MOST_REPLY = 4096
 
 
@@ -27,9 +29,28 @@ class Clamd:
         """
         try:
             async with asyncio.timeout(SECONDS):
-                return _verdict(await self._asked(content))
+                return _verdict(await self._answered(content))
         except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
             raise StorageAway(f"the virus scanner can't be asked: {type(error).__name__}") from error
+
+    async def _answered(self, content: AsyncIterator[bytes]) -> str:
+        """What the scanner answers; one that is slow is waited for, one that doesn't say that it is there isn't."""
+        asked = asyncio.ensure_future(self._asked(content))
+        try:
+            while not (await asyncio.wait({asked}, timeout=DOUBT_SECONDS))[0]:
+                async with asyncio.timeout(PROOF_SECONDS):
+                    await self._prove()
+            return asked.result()
+        finally:
+            asked.cancel()
+
+    async def _prove(self) -> None:
+        reader, writer = await self._connected()
+        try:
+            writer.write(b"zPING\0")
+            await reader.readuntil(b"\0")
+        finally:
+            writer.close()
 
     async def _asked(self, content: AsyncIterator[bytes]) -> str:
         reader, writer = await self._connected()

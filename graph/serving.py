@@ -9,7 +9,7 @@ import typer
 import uvicorn
 from starlette.applications import Starlette
 
-from graph import app, bodies, connections, demo, keys, logs, permissions, settings, starting, workers
+from graph import app, bodies, connections, demo, keys, logs, permissions, settings, sources, starting, workers
 from graph.settings import LOOPBACK, Settings, SettingsRefused
 from models import database
 from schema import sdl
@@ -74,7 +74,8 @@ def serve(
 
 def proxies(settings: Settings) -> dict[str, Any]:
     """Whose word about the source of a request the server takes: nobody's, unless it is told to."""
-    return {"proxy_headers": bool(settings.forwarded_allow_ips), "forwarded_allow_ips": [*settings.forwarded_allow_ips]}
+    named = sources.as_seen(settings.forwarded_allow_ips)
+    return {"proxy_headers": bool(named), "forwarded_allow_ips": named}
 
 
 def application() -> Starlette:

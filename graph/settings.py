@@ -17,6 +17,7 @@ from mailer.transport import SmtpServer
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 LEAST_KEY = 32
+MOST_PORT = 65_535
 NEAR = 0.85  # how alike two names are of which one is a slip of the other
 _SPAN = re.compile(r"(\d{1,6})\s*(s|m|h|d)?")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", None: "seconds"}
@@ -76,6 +77,7 @@ class Settings(BaseSettings):
     graphiql: Switch | None = None
     introspection: Switch | None = None
     metrics: Switch | None = None
+    worker_listen: str | None = None
 
     @field_validator("database_url")
     @classmethod
@@ -179,6 +181,13 @@ class Settings(BaseSettings):
                 "must be addresses or networks of your own proxies with commas between them, such as 10.0.0.5"
             ) from error
 
+    @field_validator("worker_listen")
+    @classmethod
+    def _place(cls, value: str | None) -> str | None:
+        if value is not None and place_of(value) is None:
+            raise ValueError("must read address:port, such as 127.0.0.1:9100 or [::1]:9100")
+        return value
+
     @field_validator("time_zone")
     @classmethod
     def _zone(cls, value: str) -> str:
@@ -280,6 +289,17 @@ class Settings(BaseSettings):
                 f"{', '.join(name for name, value in named.items() if value)}."
             )
         return self.model_copy(update={"data_dir": self.data_dir / "demo"})
+
+
+def place_of(value: str) -> tuple[str, int] | None:
+    """The address and the port of `127.0.0.1:9100` or `[::1]:9100`; None when it names no such place."""
+    name, _, port = value.rpartition(":")
+    try:
+        address = ip_address(name[1:-1] if name.startswith("[") and name.endswith("]") else name)
+    except ValueError:
+        return None
+    is_written = name.startswith("[") == (address.version == 6)
+    return (str(address), int(port)) if is_written and port.isdecimal() and 0 < int(port) <= MOST_PORT else None
 
 
 def read(**defaults: object) -> Settings:

@@ -1,6 +1,7 @@
 """Who is counted as one: the source of a connection on the network."""
 
 import ipaddress
+from collections.abc import Iterable
 
 MOST_CHARACTERS = 64  # of what is no address, such as a test client's name
 
@@ -15,3 +16,15 @@ def of_host(host: str) -> str:
         mapped = address.ipv4_mapped
         return str(mapped) if mapped else str(ipaddress.ip_network((address, 64), strict=False))
     return str(address)
+
+
+def as_seen(named: Iterable[str]) -> list[str]:
+    """The addresses and networks, those of IPv4 also as they appear at a listener of both (RFC 4291, 2.5.5.2)."""
+    found = []
+    for each in named:
+        found.append(each)
+        network = ipaddress.ip_network(each)
+        if network.version == 4:
+            mapped = f"::ffff:{network.network_address}"
+            found.append(f"{mapped}/{96 + network.prefixlen}" if "/" in each else mapped)
+    return found

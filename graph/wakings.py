@@ -2,18 +2,23 @@
 
 import asyncio
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Protocol
 from zlib import crc32
 
 import structlog
 from redis.asyncio import Redis
+from redis.asyncio.client import PubSub
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as RedisTimeout
 
 from models import database
 from models.notices import Notices
 
 PAUSE_SECONDS = 1.0
+ALIVE_SECONDS = 5.0  # of silence, after which Redis is asked whether it is there
+ANSWER_SECONDS = 2.0  # for Redis to answer
 
 log = structlog.get_logger(__name__)
 
@@ -31,8 +36,14 @@ class Line(Protocol):
 class RedisNotices:
     """The line by Redis, of which every installation has a channel of its own."""
 
-    def __init__(self, url: str, database_url: str, heard: Callable[[], None]) -> None:
-        self._redis: Redis = Redis.from_url(url, socket_connect_timeout=2, socket_timeout=None)
+    def __init__(self, url: str, database_url: str, heard: Callable[[], None], tell: Callable[[bool], object]) -> None:
+        self._redis: Redis = Redis.from_url(
+            url,
+            socket_connect_timeout=ANSWER_SECONDS,
+            socket_timeout=ANSWER_SECONDS,
+            retry=Retry(NoBackoff(), 0),  # `run` tries again
+        )
+        self._tell = tell
         self._channel = f"rattache:changes:{crc32(database_url.encode()):08x}"
         self._heard = heard
 
@@ -43,6 +54,7 @@ class RedisNotices:
                 try:
                     await self._hear()
                 except (RedisError, OSError) as error:
+                    self._tell(False)
                     log.warning("redis_away", error=type(error).__name__)
                 await asyncio.sleep(PAUSE_SECONDS)
         finally:
@@ -51,30 +63,56 @@ class RedisNotices:
     async def _hear(self) -> None:
         async with self._redis.pubsub() as heard:
             await heard.subscribe(self._channel)
+            answer = await heard.get_message(timeout=ANSWER_SECONDS)
+            if answer is None:
+                raise RedisTimeout("it gives no answer")
+            self._tell(True)
             self._heard()  # what was said while nobody listened
-            async for message in heard.listen():
-                if message["type"] == "message":
-                    self._heard()
+            while True:
+                await self._hear_one(heard)
+
+    async def _hear_one(self, heard: PubSub) -> None:
+        """One message, or a silence that was none: a network that drops packets breaks no connection by itself."""
+        message = await heard.get_message(timeout=ALIVE_SECONDS)
+        if message is None:
+            await heard.ping()
+            message = await heard.get_message(timeout=ANSWER_SECONDS)
+        if message is None:
+            raise RedisTimeout("it gives no answer")
+        if message["type"] == "message":
+            self._heard()
 
     async def give(self) -> None:
         """Tell the others to look."""
-        with suppress(RedisError, OSError, TimeoutError):
+        try:
             async with asyncio.timeout(PAUSE_SECONDS):
                 await self._redis.publish(self._channel, b"")
+        except (RedisError, OSError):
+            self._tell(False)
+        else:
+            self._tell(True)
 
 
-def line_of(database_url: str, redis_url: str | None, heard: Callable[[], None]) -> Line | None:
+def line_of(
+    database_url: str, redis_url: str | None, heard: Callable[[], None], tell: Callable[[bool], object]
+) -> Line | None:
     """Redis when there is one, else PostgreSQL; None where one process is all there is."""
     if redis_url:
-        return RedisNotices(redis_url, database_url, heard)
+        return RedisNotices(redis_url, database_url, heard, tell)
     return None if database.is_sqlite_url(database_url) else Notices(database_url, heard)
 
 
 class Wakings:
     """Rings are many and looks are few: those that come while one is given are one more together."""
 
-    def __init__(self, database_url: str, redis_url: str | None) -> None:
-        self._line = line_of(database_url, redis_url, self._heard)
+    def __init__(
+        self,
+        database_url: str,
+        redis_url: str | None,
+        tell: Callable[[bool], object] = lambda answers: None,
+    ) -> None:
+        """`tell` takes whether Redis answers, each time that it fails or is back."""
+        self._line = line_of(database_url, redis_url, self._heard, tell)
         self._rung = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wake: Callable[[], None] = lambda: None

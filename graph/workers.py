@@ -4,17 +4,20 @@ import asyncio
 import os
 import signal
 import socket
+from collections.abc import Callable
 
 import structlog
 
-from graph import starting
+from graph import listeners, starting
 from graph.jobs import Runner
+from graph.metrics import Metrics
 from graph.settings import Settings
 from mailer.courier import Courier
 from mailer.rendering import Letterhead
 from mailer.seals import Sealer
 from mailer.transport import open_transport
 from models import database, waits
+from models.errors import DatabaseAway
 from resolvers.scope import Office
 
 log = structlog.get_logger(__name__)
@@ -37,13 +40,14 @@ class Bell:
             self._loop.call_soon_threadsafe(self.wake.set)
 
 
-def courier(settings: Settings, sealer: Sealer) -> Courier:
-    """The courier that the settings ask for."""
+def courier(settings: Settings, sealer: Sealer, count: Callable[[str], object] = lambda outcome: None) -> Courier:
+    """The courier that the settings ask for; `count` takes what becomes of each mail."""
     transport = open_transport(settings.smtp, settings.mails)
     owner = f"{socket.gethostname()}:{os.getpid()}"
     return Courier(
-        transport, letterhead(settings), sealer, owner=owner, lease=settings.courier_lease, zone=settings.zone
-    )
+        transport, letterhead(settings), sealer,
+        owner=owner, lease=settings.courier_lease, zone=settings.zone, count=count,
+    )  # fmt: skip
 
 
 def letterhead(settings: Settings) -> Letterhead:
@@ -54,11 +58,11 @@ def letterhead(settings: Settings) -> Letterhead:
 class Crew:
     """The courier and the jobs of one process, with its database open."""
 
-    def __init__(self, settings: Settings, office: Office, bell: Bell) -> None:
+    def __init__(self, settings: Settings, office: Office, bell: Bell, metrics: Metrics) -> None:
         self._office = office
         self._bell = bell
-        self._courier = courier(settings, office.sealer)
-        self._runner = Runner(office, period=settings.job_period)
+        self._courier = courier(settings, office.sealer, metrics.mail)
+        self._runner = Runner(office, period=settings.job_period, count=metrics.job)
 
     async def run(self) -> None:
         """Send mails and run jobs until `stop` is called."""
@@ -71,25 +75,38 @@ class Crew:
 
 
 async def work(settings: Settings, office: Office, bell: Bell) -> None:
-    """Send the outbox's mails and run the jobs until the process is told to stop (SIGINT, SIGTERM)."""
+    """Send the outbox's mails and run the jobs until the process is told to stop (SIGINT, SIGTERM).
+
+    Raises:
+        SettingsRefused: when WORKER_LISTEN is where nobody can listen.
+    """
     bell.hang()
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopping.set)
-    opening = asyncio.create_task(starting.opened(settings.database, migrate=False))
-    ended = asyncio.create_task(stopping.wait())
-    await asyncio.wait((opening, ended), return_when=asyncio.FIRST_COMPLETED)
-    if not opening.done():
-        opening.cancel()
-        return
-    opening.result()
-    crew = Crew(settings, office, bell)
-    with waits.patient(waits.WORK):
-        working = asyncio.create_task(crew.run())
-    log.info("worker_started")
-    await asyncio.wait((working, ended), return_when=asyncio.FIRST_COMPLETED)
-    crew.stop()
-    await working
-    await database.close()
+    metrics, is_open = Metrics(), asyncio.Event()
+
+    def ready() -> None:
+        if not is_open.is_set():
+            raise DatabaseAway("the database isn't open yet")
+
+    async with listeners.answering(settings, metrics, ready, office.clock):
+        opening = asyncio.create_task(starting.opened(settings.database, migrate=False))
+        ended = asyncio.create_task(stopping.wait())
+        await asyncio.wait((opening, ended), return_when=asyncio.FIRST_COMPLETED)
+        if not opening.done():
+            opening.cancel()
+            return
+        opening.result()
+        is_open.set()
+        crew = Crew(settings, office, bell, metrics)
+        with waits.patient(waits.WORK):
+            working = asyncio.create_task(crew.run())
+        log.info("worker_started")
+        await asyncio.wait((working, ended), return_when=asyncio.FIRST_COMPLETED)
+        crew.stop()
+        await working
+        is_open.clear()
+        await database.close()
     log.info("worker_stopped")

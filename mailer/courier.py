@@ -41,6 +41,8 @@ FIRST_DELAY = timedelta(minutes=1)
 LONGEST_DELAY = timedelta(hours=6)
 APART_DELAY = timedelta(seconds=10)  # a mail to a slow address looks this often for a place apart
 
+OUTCOMES = ("postponed", *(state.value.lower() for state in MailState if state is not MailState.PENDING))
+
 Matter = Mapping[int, Sequence[Row]]  # what the periodical mails of a batch tell, by the mail's id
 
 log = structlog.get_logger(__name__)
@@ -70,7 +72,9 @@ class Courier:
         pace: Pace = Pace(),
         chance: random.Random | None = None,
         zone: ZoneInfo = ZoneInfo("Europe/Paris"),
+        count: Callable[[str], object] = lambda outcome: None,
     ) -> None:
+        """`count` takes what becomes of each mail, one of OUTCOMES."""
         self._transport = transport
         self._letterhead = letterhead
         self._sealer = sealer
@@ -79,6 +83,7 @@ class Courier:
         self._poll = min(POLL_SECONDS, lease.total_seconds() / BEATS)
         self._chance = chance or random.SystemRandom()
         self._zone = zone
+        self._count = count
         self._holds = Holds(self._owner, lease)
         self._ledger = Ledger(self._holds.forget)
         self._lanes = Lanes(pace)
@@ -233,6 +238,7 @@ class Courier:
             await self._failed(mail, failure, batch)
         else:
             self._lanes.leave(place, answered=True)
+            self._count("sent")
             self._ledger.sent(Try(mail, self._owner, self._holds.now(), answer=answer))
             log.info("mail_sent", mail=mail.id, kind=mail.message, attempt=mail.attempts)
 
@@ -294,6 +300,7 @@ class Courier:
             return
         await deliveries.postponed(tried, due_at)
         self._holds.forget(mail.id)
+        self._count("postponed")
         fate = {"attempt": mail.attempts, "code": tried.code, "due_at": due_at}
         log.warning("mail_postponed", mail=mail.id, kind=mail.message, **fate)
 
@@ -301,6 +308,7 @@ class Courier:
         await deliveries.given_up(tried, state, unreachable=unreachable)
         mail = tried.mail
         self._holds.forget(mail.id)
+        self._count(state.value.lower())
         log.error("mail_given_up", mail=mail.id, kind=mail.message, attempt=mail.attempts, state=state.value)
 
 

@@ -56,6 +56,7 @@ class Client(_Bounded, AsyncpgDBClient):
         super().__init__(**settings)
         self.vigil = Vigil(self._probe, self._expire_connections)
         self.is_through_pooler = False
+        self.waiting = 0  # tasks that want a connection and have none yet
 
     async def create_connection(self, with_db: bool) -> None:
         """Open the pool, once it is known what it leads to."""
@@ -82,6 +83,23 @@ class Client(_Bounded, AsyncpgDBClient):
             connection.terminate()
         with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
             await self._pool.release(connection, timeout=RELEASE_SECONDS)
+
+    def load(self) -> tuple[int, int, int]:
+        """How many connections there are, how many of them are in use, and how many tasks wait for one."""
+        if self._pool is None:
+            return 0, 0, self.waiting
+        size = self._pool.get_size()
+        return size, size - self._pool.get_idle_size(), self.waiting
+
+    async def taken(self) -> Any:
+        """A connection out of the pool, waited for if need be."""
+        self.waiting += 1
+        try:
+            await PoolConnectionWrapper(self, self._pool_init_lock).ensure_connection()
+            assert self._pool is not None
+            return await self._pool.acquire()
+        finally:
+            self.waiting -= 1
 
     def acquire_connection(self) -> PoolConnectionWrapper[Any]:
         return _Borrowed(self, self._pool_init_lock)
@@ -136,6 +154,10 @@ class Transaction(_Bounded, TransactionWrapper):
 class _Borrowed(PoolConnectionWrapper[Any]):
     client: Client
 
+    async def __aenter__(self) -> Any:
+        self.connection = await self.client.taken()
+        return self.connection
+
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
@@ -150,9 +172,7 @@ class _TransactionContext(TransactionContextPooled):
     async def __aenter__(self) -> Transaction:
         pool = cast(Client, self.client._parent)
         async with pool.vigil.wait():
-            await self.ensure_connection()
-            assert pool._pool is not None
-            self.client._connection = cast(Any, await pool._pool.acquire())
+            self.client._connection = await pool.taken()
         self.token = get_connections().set(self.connection_name, self.client)
         try:
             await self.client.begin()

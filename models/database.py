@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mappi
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime
 from functools import lru_cache, wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 import asyncpg
 import orjson
@@ -17,13 +17,14 @@ from tortoise import Tortoise
 from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.backends.base.config_generator import expand_db_url
 from tortoise.connection import get_connections
-from tortoise.exceptions import DBConnectionError, IntegrityError, OperationalError
+from tortoise.exceptions import ConfigurationError, DBConnectionError, IntegrityError, OperationalError
 from tortoise.migrations.executor import MigrationExecutor
 from tortoise.transactions import in_transaction
 
 from models import disks, upgrades, waits
 from models.asyncpg_clients import Client as PostgresClient
 from models.errors import Conflict, DatabaseAway
+from models.sqlite_clients import Client as SqliteClient
 
 TABLES = (
     "models.accounts",
@@ -72,6 +73,14 @@ SQLITE_AWAY = {
 
 class Duplicate(Exception):
     """A unique index refused a row; the caller knows which of its rules that is."""
+
+
+class Load(NamedTuple):
+    """How many connections there are, how many of them are in use, and how many tasks wait for one."""
+
+    connections: int
+    in_use: int
+    waiting: int
 
 
 def configuration(url: str) -> dict[str, Any]:
@@ -250,6 +259,15 @@ def is_through_pooler() -> bool:
     """Does a pooler, such as PgBouncer, stand between the connected PostgreSQL and this process?"""
     client = connection()
     return isinstance(client, PostgresClient) and client.is_through_pooler
+
+
+def load() -> Load:
+    """How the connections of this process are used; all zero before the database is opened."""
+    try:
+        client = connection()
+    except (ConfigurationError, RuntimeError):  # nothing was ever opened, or it is closed
+        return Load(0, 0, 0)
+    return Load(*client.load()) if isinstance(client, PostgresClient | SqliteClient) else Load(0, 0, 0)
 
 
 def connection() -> BaseDBAsyncClient:

@@ -4,7 +4,7 @@ import asyncio
 import sqlite3
 from contextlib import suppress
 from types import TracebackType
-from typing import Any
+from typing import Any, Literal
 
 from tortoise.backends.base.client import ConnectionWrapper, NestedTransactionContext, TransactionContext
 from tortoise.backends.sqlite.client import SqliteClient, SqliteTransactionContext, SqliteTransactionWrapper
@@ -13,8 +13,30 @@ from tortoise.connection import get_connections
 from models import waits
 
 
+class Turns(asyncio.Lock):
+    """Whose turn it is with the connection, and how many wait for theirs."""
+
+    waiting = 0
+
+    async def acquire(self) -> Literal[True]:
+        """Take the turn, once it is free."""
+        self.waiting += 1
+        try:
+            return await super().acquire()
+        finally:
+            self.waiting -= 1
+
+
 class Client(SqliteClient):
     """The one connection of this process to its file."""
+
+    def __init__(self, *given: Any, **settings: Any) -> None:
+        super().__init__(*given, **settings)
+        self._lock = self._turns = Turns()
+
+    def load(self) -> tuple[int, int, int]:
+        """How many connections there are, how many of them are in use, and how many tasks wait for one."""
+        return int(self._connection is not None), int(self._turns.locked()), self._turns.waiting
 
     async def create_connection(self, with_db: bool) -> None:
         """Open the file; when it can't be used, end the thread that tried, which would keep the process alive."""

@@ -1,6 +1,7 @@
 """What keeps the content of documents: a store of objects, a folder or S3-compatible, and maybe a virus scanner."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -40,13 +41,20 @@ class ContentMissing(Exception):
     """The store has no object of this key."""
 
 
+# What this process asked of its store, and what of it failed, by operation.
+OPERATIONS = ("put", "read", "delete", "list")
+asked: Counter[str] = Counter()
+failed: Counter[str] = Counter()
+
+
 @contextmanager
-def _translated() -> Iterator[None]:
+def _translated(operation: str) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
         raise ContentMissing from error
     except (BaseError, OSError) as error:
+        failed[operation] += 1
         raise StorageAway(f"the store of documents can't be used: {type(error).__name__}") from error
 
 
@@ -73,10 +81,12 @@ async def put(store: Store, key: str, content: IO[bytes]) -> None:
     Raises:
         StorageAway: when the store can't be used.
     """
+    asked["put"] += 1
     try:
-        with _translated():
+        with _translated("put"):
             await _answered(store, obstore.put_async(store, key, content, use_multipart=False))
     except ContentMissing as error:
+        failed["put"] += 1
         raise StorageAway("the store of documents has no such place: make the bucket") from error
 
 
@@ -87,13 +97,14 @@ async def read(store: Store, key: str, start: int, stop: int) -> AsyncIterator[b
         ContentMissing: when there is no such object.
         StorageAway: when the store can't be used, before the first piece or after.
     """
-    with _translated():
+    asked["read"] += 1
+    with _translated("read"):
         found = await _answered(store, obstore.get_async(store, key, options={"range": (start, stop)}))
     return _pieces(found)
 
 
 async def _pieces(found: "GetResult") -> AsyncIterator[bytes]:
-    with _translated():
+    with _translated("read"):
         async for piece in found.stream(min_chunk_size=PIECE_BYTES):
             yield bytes(piece)
 
@@ -104,8 +115,9 @@ async def delete(store: Store, key: str) -> None:
     Raises:
         StorageAway: when the store can't be used.
     """
+    asked["delete"] += 1
     try:
-        with _translated():
+        with _translated("delete"):
             await _answered(store, obstore.delete_async(store, key))
     except ContentMissing:
         return
@@ -117,6 +129,7 @@ async def keys(store: Store) -> AsyncIterator[list[tuple[str, datetime]]]:
     Raises:
         StorageAway: when the store can't be used.
     """
-    with _translated():
+    asked["list"] += 1
+    with _translated("list"):
         async for batch in obstore.list(store, chunk_size=LISTED_AT_ONCE):
             yield [(item["path"], item["last_modified"]) for item in batch]

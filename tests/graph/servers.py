@@ -37,7 +37,8 @@ class Server:
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = folder / "server.log"
         self.command: tuple[str, ...] = ("-c", COMMAND)
-        self._options = options
+        self.ready_by: tuple[str, ...] = ("/healthz", "/readyz")
+        self.arguments: tuple[str, ...] = ("serve", "--host", "127.0.0.1", "--port", str(self.port), *options)
         self._environment = (
             {name: os.environ[name] for name in KEPT if name in os.environ}
             | {"PYTHONPATH": str(ROOT), "DATA_DIR": str(folder / "data"), "PUBLIC_URL": self.url}
@@ -55,15 +56,14 @@ class Server:
         self.stop()
 
     def start(self) -> None:
-        """Run `rattache serve` and return once it is ready, its database open.
+        """Run the process and return once it is ready, its database open.
 
         Raises:
             ServerNotStarted: when it ended, or isn't ready within half a minute.
         """
-        place = ("--host", "127.0.0.1", "--port", str(self.port))
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, *self.command, "serve", *place, *self._options],
+                [sys.executable, *self.command, *self.arguments],
                 cwd=self.folder,
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
@@ -103,7 +103,7 @@ class Server:
 
     def _is_ready(self) -> bool:
         try:
-            return all(httpx.get(self.url + path, timeout=5).status_code == 200 for path in ("/healthz", "/readyz"))
+            return all(httpx.get(self.url + path, timeout=5).status_code == 200 for path in self.ready_by)
         except httpx.TransportError:
             return False
 
@@ -119,6 +119,15 @@ class Server:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
             raise
+
+
+class Worker(Server):
+    """The same of `rattache worker`, which answers at a port of its own."""
+
+    def __init__(self, folder: Path, settings: Mapping[str, str] | None = None) -> None:
+        super().__init__(folder, settings)
+        self.arguments = ("worker",)
+        self._environment |= {"WORKER_LISTEN": f"127.0.0.1:{self.port}"}
 
 
 def free_port() -> int:

@@ -190,11 +190,12 @@ def test_a_logged_error_shows_no_values_of_variables(capsys: pytest.CaptureFixtu
                 raise RuntimeError(len(secret))
             except RuntimeError:
                 structlog.get_logger("tests").exception("failed")
+                logging.getLogger("a library").exception("failed too")
     finally:
         root.handlers, root.level = before
         structlog.reset_defaults()
     written = capsys.readouterr().err
-    assert written.count("RuntimeError: 12") == 2
+    assert written.count("RuntimeError: 12") == 4
     assert "hushhush" not in written
 
 

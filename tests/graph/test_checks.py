@@ -2,6 +2,7 @@
 
 import io
 import secrets
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -57,6 +58,23 @@ def test_check_says_which_servers_can_not_be_used(tmp_path: Path, s3_server: str
     done = run(tmp_path, "check", **away, **s3_environment(s3_server))
     failed = [line.split()[0] for line in done.stdout.splitlines() if "FAILED" in line]
     assert (done.returncode, done.stderr, failed) == (1, "", ["storage", "redis", "scanner"])
+
+
+def test_check_tells_of_a_silent_database_within_its_bound(tmp_path: Path, postgres_database: str) -> None:
+    with Proxy.to(postgres_database) as proxy:
+        proxy.pause()
+        done = run(tmp_path, "check", DATABASE_URL=proxy.url(postgres_database))
+    failed = [line.split(maxsplit=2) for line in done.stdout.splitlines() if "FAILED" in line]
+    assert (done.returncode, done.stderr) == (1, "")
+    assert failed == [[name, "FAILED", "it gives no answer"] for name in ("database", "migrations")]
+
+
+def test_check_tells_of_a_silent_redis_and_scanner_within_its_bound(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections, and says nothing
+        place = "{}:{}".format(*silent.getsockname())
+        done = run(tmp_path, "check", REDIS_URL=f"redis://{place}", CLAMD_URL=f"tcp://{place}")
+    failed = [line.split()[0] for line in done.stdout.splitlines() if "FAILED" in line]
+    assert (done.returncode, done.stderr, failed) == (1, "", ["redis", "scanner"])
 
 
 def test_check_warns_of_a_mistyped_setting_and_of_clear_text_to_another_machine(tmp_path: Path) -> None:

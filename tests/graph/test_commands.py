@@ -54,6 +54,29 @@ def test_help_names_every_command(tmp_path: Path) -> None:
         assert "Usage: rattache" in run(tmp_path, command, "--help").stdout
 
 
+def test_a_command_that_logs_an_error_shows_no_values_of_variables(tmp_path: Path) -> None:
+    program = """
+import sys, structlog
+from graph import console
+sys.argv[1:] = ["export-schema"]
+try:
+    console.run()
+except SystemExit:
+    secret = "hush" * 3
+    try:
+        raise RuntimeError(len(secret))
+    except RuntimeError:
+        structlog.get_logger("tests").exception("failed")
+"""
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60,
+        check=True,
+    )  # fmt: skip
+    assert "RuntimeError: 12" in done.stderr
+    assert "hushhush" not in done.stderr + done.stdout
+
+
 def test_the_exported_schema_is_the_committed_snapshot(tmp_path: Path) -> None:
     assert run(tmp_path, "export-schema").stdout == SNAPSHOT.read_text(encoding="utf-8")
 

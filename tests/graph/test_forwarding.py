@@ -7,8 +7,11 @@ from typing import Any
 
 import httpx
 import pytest
+from starlette.types import Receive, Scope, Send
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from tests.graph.apps import SIGN_IN
+from graph import serving
+from tests.graph.apps import SIGN_IN, settings_of
 from tests.graph.servers import Server
 
 # Of an operation that is allowed 30 times a minute, so many are sent, each from a source of its own by what it says.
@@ -38,6 +41,33 @@ def prepared(tmp_path: Path, sqlite_template: Path) -> Path:
     (tmp_path / "data").mkdir()
     shutil.copy(sqlite_template, tmp_path / "data" / "rattache.db")
     return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("named", "source", "is_believed"),
+    [
+        ("10.0.0.5", "::ffff:10.0.0.5", True),
+        ("10.0.0.5", "::ffff:10.0.0.6", False),
+        ("10.0.0.0/8", "::ffff:10.9.9.9", True),
+        ("10.0.0.0/8", "::ffff:11.0.0.1", False),
+        ("10.0.0.5", "10.0.0.5", True),
+        ("fd00::/8", "fd00::7", True),
+        ("fd00::/8", "::ffff:10.0.0.5", False),
+    ],
+)
+async def test_a_proxy_is_known_by_its_address_whichever_listener_it_comes_to(
+    tmp_path: Path, named: str, source: str, is_believed: bool
+) -> None:
+    seen: list[str] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.append(scope["client"][0])
+
+    trusted = serving.proxies(settings_of(tmp_path, forwarded_allow_ips=named))["forwarded_allow_ips"]
+    headers = [(b"x-forwarded-for", b"203.0.113.9")]
+    scope: dict[str, Any] = {"type": "http", "client": (source, 1), "headers": headers, "scheme": "http"}
+    await ProxyHeadersMiddleware(app, trusted)(scope, None, None)
+    assert seen == ["203.0.113.9" if is_believed else source]
 
 
 def test_a_client_on_this_machine_names_other_sources_and_is_counted_as_itself(prepared: Path) -> None:

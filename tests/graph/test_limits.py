@@ -1,5 +1,6 @@
 """How often one source may ask, with Redis, without it, and while it is away."""
 
+import asyncio
 import socket
 import uuid
 from pathlib import Path
@@ -8,9 +9,11 @@ import pytest
 from limits import RateLimitItemPerMinute
 from starlette.requests import HTTPConnection
 
+from graph import limits as limits_module
 from graph.limits import Limits, source_of
 from models.errors import RateLimited
 from tests.graph.apps import SIGN_IN, ask, served, settings_of
+from tests.proxies import Proxy
 
 TWO = RateLimitItemPerMinute(2)
 REDIS = "redis://127.0.0.1:6379"
@@ -61,6 +64,33 @@ async def test_processes_that_share_redis_count_together() -> None:
     key = uuid.uuid4().hex  # the counts of other tests, and of an earlier run, are others
     assert [await _passes(limits, key) for limits in (one, other, one, other)] == [True, True, False, False]
     await one.close()
+    await other.close()
+
+
+async def test_redis_that_fell_silent_refuses_nobody_and_is_shared_again_afterwards(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(limits_module, "PAUSE_SECONDS", 0.5)
+    try:
+        socket.create_connection(("127.0.0.1", 6379), timeout=1).close()
+    except OSError:
+        pytest.skip("no Redis at 127.0.0.1:6379")
+    told: list[bool] = []
+    with Proxy.to(REDIS, 6379) as proxy:
+        one, other = Limits(redis_url=proxy.url(REDIS), tell=told.append), Limits(redis_url=REDIS)
+        before, during, after = (uuid.uuid4().hex for _ in range(3))
+        assert [await _passes(each, before) for each in (one, other, one)] == [True, True, False]
+        proxy.pause()
+        async with asyncio.timeout(60):
+            assert [await _passes(one, during) for _ in range(3)] == [True, True, False]
+        proxy.resume()
+        assert set(told) == {False}
+        async with asyncio.timeout(60):
+            while not told[-1]:
+                await asyncio.sleep(0.2)
+                await _passes(one, uuid.uuid4().hex)
+        assert [await _passes(each, after) for each in (one, other, one)] == [True, True, False]
+        await one.close()
     await other.close()
 
 

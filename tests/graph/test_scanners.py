@@ -11,6 +11,7 @@ import pytest
 from graph import scanners
 from graph.scanners import Clamd
 from models.document_errors import StorageAway
+from tests.proxies import Proxy
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 EICAR = b"X5O!P%@AP[4\\PZX54(P^)7CC)7}$EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*"
@@ -18,7 +19,11 @@ EICAR = b"X5O!P%@AP[4\\PZX54(P^)7CC)7}$EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*"
 
 async def clamd(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """The INSTREAM command as clamd's manual has it, with one signature and a limit of 1 MB."""
-    assert await reader.readuntil(b"\0") == b"zINSTREAM\0"
+    command = await reader.readuntil(b"\0")
+    if command == b"zPING\0":
+        writer.write(b"PONG\0")
+        return
+    assert command == b"zINSTREAM\0"
     content = b""
     while length := struct.unpack("!I", await reader.readexactly(4))[0]:
         content += await reader.readexactly(length)
@@ -97,6 +102,34 @@ async def test_no_verdict_is_not_a_clean_one(talk: Talk, monkeypatch: pytest.Mon
     async with listening(talk) as scanner:
         with pytest.raises(StorageAway):
             await scanner(_pieces(b"x" * 30))
+
+
+async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Thinks for a while before each verdict."""
+    command = await reader.readuntil(b"\0")
+    if command == b"zINSTREAM\0":
+        await asyncio.sleep(1)
+    writer.write(b"PONG\0" if command == b"zPING\0" else b"stream: OK\0")
+
+
+async def test_a_slow_scanner_that_answers_pings_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scanners, "DOUBT_SECONDS", 0.1)
+    async with listening(slow) as scanner:
+        assert await scanner(_pieces(b"x" * 30)) is None
+
+
+async def test_a_scanner_that_falls_silent_is_given_up_and_asked_again_afterwards() -> None:
+    async with listening(clamd) as behind:
+        with Proxy.to(behind.url) as proxy:
+            scanner = Clamd(proxy.url(behind.url))
+            proxy.pause()
+            began = asyncio.get_running_loop().time()
+            with pytest.raises(StorageAway):
+                await scanner(_pieces(EICAR))
+            # given up by the ping that isn't answered, not by the bound of a scan that goes on
+            assert asyncio.get_running_loop().time() - began < scanners.SECONDS
+            proxy.resume()
+            assert await scanner(_pieces(EICAR)) == "Eicar-Test-Signature"
 
 
 async def test_an_error_of_the_scanner_is_not_a_clean_verdict() -> None:
