@@ -1,6 +1,7 @@
 """A server that the program needs falls silent, its packets held: people are told soon, and all goes on afterwards."""
 
 import asyncio
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,10 +11,14 @@ import httpx
 import pytest
 
 from models import database, waits
+from models.documents import Document, DocumentState
 from models.errors import DatabaseAway
 from tests import factories
 from tests.conftest import POSTGRES
 from tests.graph.apps import SIGN_IN, ask, served, settings_of
+from tests.graph.forms import add, bearer
+from tests.graph.test_scanners import clamd, listening
+from tests.graph.test_wakings import REDIS
 from tests.proxies import Proxy
 
 ME = "{ me { firstName } }"
@@ -126,3 +131,52 @@ async def _saved(account: Any) -> None:
             await asyncio.sleep(0.2)
         else:
             return
+
+
+async def test_a_silent_redis_keeps_nobody_waiting_and_is_told_to_whoever_watches(
+    tmp_path: Path, database_url: str
+) -> None:
+    try:
+        socket.create_connection(("127.0.0.1", 6379), timeout=1).close()
+    except OSError:
+        pytest.skip("no Redis at 127.0.0.1:6379")
+    with Proxy.to(REDIS, 6379) as to_redis:
+        settings = settings_of(tmp_path, database_url, redis_url=to_redis.url(REDIS))
+        async with served(settings, sends=False) as client, asyncio.timeout(LONGEST):
+            assert (await ask(client, ME))["data"] == {"me": None}
+            to_redis.pause()
+            answers = await asyncio.gather(*(ask(client, ME) for _ in range(30)))
+            assert [answer["data"] for answer in answers] == [{"me": None}] * 30
+            ready = await client.get("/readyz")
+            await _until_told(client, "1.0")
+            to_redis.resume()
+            await _until_told(client, "0.0")
+    assert ready.status_code == 200
+
+
+async def test_a_silent_scanner_lets_documents_wait_and_nobody_else(tmp_path: Path, database_url: str) -> None:
+    async with listening(clamd) as behind:
+        with Proxy.to(behind.url) as to_clamd:
+            to_clamd.pause()
+            settings = settings_of(tmp_path, database_url, clamd_url=to_clamd.url(behind.url))
+            async with served(settings) as client, asyncio.timeout(LONGEST):
+                session = await bearer(client, await factories.person())
+                added = await add(client, session)
+                assert (added["errors"], added["document"]["state"]) == ([], "AWAITING_SCAN")
+                await _until_measured(client, 'rattache_job_runs_total{job="document-scans",outcome="delayed"}')
+                await _until_measured(client, 'rattache_job_runs_total{job="weekly-recap",outcome="done"}')
+                to_clamd.resume()
+                while not await Document.filter(state=DocumentState.AVAILABLE).exists():
+                    await asyncio.sleep(0.1)
+
+
+async def _until_told(client: httpx.AsyncClient, away: str) -> None:
+    while f'rattache_redis_away{{use="wakings"}} {away}\n' not in (await client.get("/metrics")).text:
+        await asyncio.sleep(0.2)
+
+
+async def _until_measured(client: httpx.AsyncClient, name: str) -> None:
+    while not any(
+        line.startswith(name) and not line.endswith(" 0.0") for line in (await client.get("/metrics")).text.splitlines()
+    ):
+        await asyncio.sleep(0.1)
