@@ -30,7 +30,7 @@ MOST_SOCKET_LINE = 8 * KIBIBYTE - 64  # websockets takes no longer one, and then
 HEAD_SECONDS = 10.0
 REST_SECONDS = 10.0  # for what is left of a body once its answer is out
 LINGER_SECONDS = 10.0
-LINGER_BYTES = 32 * KIBIBYTE * KIBIBYTE
+LINGER_BYTES = 20 * KIBIBYTE * KIBIBYTE  # of one request, with what the application has read of it
 PIECE_BYTES = 16 * KIBIBYTE  # read at a time, so that what a client pipelines is no more than this ahead
 KEPT_DESCRIPTORS = 256  # of the process's: for the database, files and mails
 QUIET_SECONDS = 10.0  # between two log lines about refusals
@@ -334,11 +334,11 @@ class HttpConnection(HttpProtocol):
     def _close(self) -> None:
         """Close behind a response: gently when the other side may still be writing."""
         if self._is_deaf or self.cycle.more_body:
-            self._linger()
+            self._linger(max(LINGER_BYTES - self._body_bytes, KIBIBYTE * KIBIBYTE))
         else:
             self.transport.close()
 
-    def _linger(self, most: int = LINGER_BYTES) -> None:
+    def _linger(self, most: int) -> None:
         """Let the other side read what was written before it learns that nobody reads what it writes."""
         if self.transport.is_closing() or self._is_lingering:
             return

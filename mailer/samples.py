@@ -145,7 +145,7 @@ _ROWS: Mapping[str, tuple[Row, ...]] = {
         ),
         _activity(
             3, "Facture 2026-0121 rejetée : numéro d'engagement absent", ActivityKind.INVOICE_REJECTED, asks=True,
-            space=SpaceCode.INVOICES_ISSUED, url="https://portail.example/factures/2026-0121",
+            space=SpaceCode.INVOICES_ISSUED, url="https://portail.example/factures/2026-0121/rejet",
         ),
     ),
     name_of(WeeklyRecap): (

@@ -15,9 +15,9 @@ const [url, executablePath] = process.argv.slice(2);
     const form = new FormData();
     form.append("operations", JSON.stringify({ query: "query ($file: Upload) { __typename }", variables: { file: null } }));
     form.append("map", JSON.stringify({ 0: ["variables.file"] }));
-    form.append("operations2", new Blob([new Uint8Array(24 * 1024 * 1024)]), "large.bin");
+    form.append("operations2", new Blob([new Uint8Array(18 * 1024 * 1024)]), "large.bin");
     return [
-      await told({ "content-type": "application/json" }, " ".repeat(24 * 1024 * 1024)),
+      await told({ "content-type": "application/json" }, " ".repeat(18 * 1024 * 1024)),
       await told({ "graphql-require-preflight": "1" }, form),
     ];
   }, `${url}/graphql`);

@@ -12,7 +12,7 @@ from models.accounts import Account, AccountState
 from models.activities import Activity, ActivityKind
 from models.attachments import Attachment, AttachmentService, AttachmentStatus, Role
 from models.events import Event
-from models.services import Service
+from models.services import Service, code_key
 from models.spaces import DEFAULTS, OpenSpace, SpaceCode
 from models.structures import Structure
 from models.subscriptions import SpaceSubscription, SpaceSubscriptionStatus, SubscriptionMode, SubscriptionService
@@ -151,7 +151,11 @@ async def build(size: Size, now: datetime, chance: random.Random) -> None:
     await Structure.bulk_create([_structure(number) for number in range(size.structures)])
     places = [row.id for row in await Structure.all()]
     await Service.bulk_create(
-        [Service(structure_id=place, code=f"S{n}", name=f"Service {n}") for place in places for n in range(3)]
+        [
+            Service(structure_id=place, code=f"S{n}", code_key=code_key(f"S{n}"), name=f"Service {n}")
+            for place in places
+            for n in range(3)
+        ]
     )
     services = _by_structure(await Service.all())
     await OpenSpace.bulk_create(

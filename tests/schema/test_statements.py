@@ -6,7 +6,6 @@ from contextlib import contextmanager
 
 import pytest
 
-from models import database
 from models.accounts import Account
 from models.attachments import Attachment, AttachmentService, AttachmentStatus, Role
 from models.services import Service
@@ -179,8 +178,8 @@ async def test_recording_costs_as_many_statements_for_one_activity_as_for_five_h
     with statements() as seen:
         result = await schema.execute(RECORD, {"input": given}, context_value=Context(scope=scope))
     assert result.data == {"recordActivities": {"recorded": count, "errors": []}}
-    # structures, services; the key held; what there was; activities, their ids, events; on SQLite COMMIT and BEGIN
-    assert len(seen) == (9 if database.is_sqlite() else 7), "\n".join(seen)
+    # structures, services; the key held; what there was; activities, their ids, events
+    assert len(seen) == 7, "\n".join(seen)
 
 
 async def test_an_export_address_costs_no_statement_and_twenty_cost_one(ask: Ask) -> None:
