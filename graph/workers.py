@@ -2,9 +2,11 @@
 
 import asyncio
 import os
+import random
 import signal
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 
 import structlog
 
@@ -18,7 +20,11 @@ from mailer.seals import Sealer
 from mailer.transport import open_transport
 from models import database, waits
 from models.errors import DatabaseAway
-from resolvers.scope import Office
+from resolvers import wishes
+from resolvers.scope import Office, Scope
+
+WISHES_SECONDS = 1.0
+AFTER_SECONDS = (0.1, 0.4)
 
 log = structlog.get_logger(__name__)
 
@@ -28,6 +34,7 @@ class Bell:
 
     def __init__(self) -> None:
         self.wake = asyncio.Event()
+        self.wished = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def hang(self) -> None:
@@ -38,6 +45,7 @@ class Bell:
         """Wake whoever waits."""
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self.wake.set)
+            self._loop.call_soon_threadsafe(self.wished.set)
 
 
 def courier(settings: Settings, sealer: Sealer, count: Callable[[str], object] = lambda outcome: None) -> Courier:
@@ -63,15 +71,35 @@ class Crew:
         self._bell = bell
         self._courier = courier(settings, office.sealer, metrics.mail)
         self._runner = Runner(office, period=settings.job_period, count=metrics.job)
+        self._stopping = False
 
     async def run(self) -> None:
         """Send mails and run jobs until `stop` is called."""
-        await asyncio.gather(self._courier.run(self._bell.wake, self._office.clock), self._runner.run())
+        sending = self._courier.run(self._bell.wake, self._office.clock)
+        await asyncio.gather(sending, self._runner.run(), self._grant_wishes())
 
     def stop(self) -> None:
         """Make `run` return once the mail and the row in hand are finished."""
         self._courier.stop()
         self._runner.stop()
+        self._stopping = True
+        self._bell.wished.set()
+
+    async def _grant_wishes(self) -> None:
+        """Grant what is wished for, a while after it was: nobody's answer may wait for what is done for somebody."""
+        while not self._stopping:
+            self._bell.wished.clear()
+            try:
+                await wishes.grant(Scope(self._office))
+            except DatabaseAway as away:
+                log.warning("wishes_delayed", reason=str(away))
+            except Exception:
+                log.exception("wishes_failed")
+            with suppress(TimeoutError):
+                async with asyncio.timeout(WISHES_SECONDS):
+                    await self._bell.wished.wait()
+            if not self._stopping:
+                await asyncio.sleep(random.uniform(*AFTER_SECONDS))  # noqa: S311 - it keeps no secret
 
 
 async def work(settings: Settings, office: Office, bell: Bell) -> None:

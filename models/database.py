@@ -31,6 +31,7 @@ TABLES = (
     "models.sessions",
     "models.devices",
     "models.tokens",
+    "models.wishes",
     "models.brakes",
     "models.structures",
     "models.services",

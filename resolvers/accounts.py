@@ -16,7 +16,6 @@ from models.errors import (
     Conflict,
     DomainError,
     Forbidden,
-    Missing,
     NotFound,
     TooMany,
     TransitionNotAllowed,
@@ -25,7 +24,7 @@ from models.errors import (
 from models.events import AccountActivated, AccountReopened, AccountSignedUp, AccountSuspended, ActivationResent
 from models.reading import Row, Selection
 from models.tokens import Purpose
-from resolvers import credentials, links, users, vacancies
+from resolvers import credentials, links, users, vacancies, wishes
 from resolvers import sessions as entries
 from resolvers.policy import Right, has, require
 from resolvers.scope import Scope
@@ -80,17 +79,12 @@ async def _tell_owner(scope: Scope, known: Account) -> None:
 
 
 async def resend_activation(scope: Scope, login_email: str) -> None:
-    """Another activation link, if the address waits for one; whoever asks learns nothing.
+    """Another activation link is mailed, if the address waits for one; whoever asks learns nothing.
 
     Raises:
         Missing: when the address is blank.
     """
-    if not login_email.strip():
-        raise Missing("login_email")
-    if await links.may_mail(scope, Purpose.ACTIVATION, login_email):
-        account = await accounts.by_login(profiles.email_key(login_email))
-        if account is not None and account.state is AccountState.PENDING_ACTIVATION:
-            await _resend(scope, account)
+    await wishes.ask(scope, Purpose.ACTIVATION, login_email)
 
 
 async def resend_activation_for(scope: Scope, user_id: int) -> None:

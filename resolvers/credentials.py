@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 from mailer.messages import PasswordChanged as PasswordChangedMail
 from models import accounts, devices, passwords, profiles, sessions, tokens
-from models.accounts import Account, AccountState
+from models.accounts import Account
 from models.errors import DomainError, Missing, ReusedPassword, WrongSecretAnswer, collected, refuse_if_any
-from models.events import PasswordReset, PasswordResetRequested
+from models.events import PasswordReset
 from models.passwords import Owner
 from models.tokens import Purpose
-from resolvers import links, throttles
+from resolvers import links, throttles, wishes
 from resolvers import sessions as entries
 from resolvers.scope import Scope
 from resolvers.sessions import Entry
@@ -76,23 +76,12 @@ async def store_password(account: Account, password_hash: str, scope: Scope) -> 
 
 
 async def request_reset(scope: Scope, login_email: str) -> None:
-    """Mail a reset link if the address is that of an active account; whoever asks learns nothing.
+    """A reset link is mailed if the address is that of an active account; whoever asks learns nothing.
 
     Raises:
         Missing: when the address is blank.
     """
-    if not login_email.strip():
-        raise Missing("login_email")
-    if not await links.may_mail(scope, Purpose.PASSWORD_RESET, login_email):
-        return
-    account = await accounts.by_login(profiles.email_key(login_email))
-    if account is None or account.state is not AccountState.ACTIVE:
-        return
-    async with scope.transaction() as record:
-        account = await accounts.lock(account.id)
-        if account.state is AccountState.ACTIVE:
-            await links.send(scope, account, Purpose.PASSWORD_RESET)
-            await record(PasswordResetRequested(subject_id=account.id))
+    await wishes.ask(scope, Purpose.PASSWORD_RESET, login_email)
 
 
 async def reset(scope: Scope, token: str, secret_answer: str, password: str) -> Entry:

@@ -14,7 +14,6 @@ from models.errors import (
     Conflict,
     DomainError,
     Invalid,
-    Missing,
     NotFound,
     ReactivationExpired,
     SuccessorRequired,
@@ -25,14 +24,12 @@ from models.events import (
     AccountDeactivated,
     AccountReactivated,
     AttachmentWithdrawn,
-    ReactivationRequested,
     SpaceSubscriptionRemoved,
 )
-from models.profiles import email_key
 from models.structures import Structure
 from models.subscriptions import SpaceSubscriptionStatus
 from models.tokens import Purpose
-from resolvers import credentials, links, seats, terms
+from resolvers import credentials, seats, terms, wishes
 from resolvers import sessions as entries
 from resolvers.accounts import end_access
 from resolvers.scope import Record, Scope
@@ -204,23 +201,12 @@ async def _withdraw(record: Record, request: Attachment) -> None:
 
 
 async def request_reactivation(scope: Scope, login_email: str) -> None:
-    """Mail a link to come back, if the address is that of an account deactivated for less than 60 days.
+    """A link to come back is mailed, if the address is that of an account deactivated for less than 60 days.
 
     Raises:
         Missing: when the address is blank; whoever asks learns nothing else.
     """
-    if not login_email.strip():
-        raise Missing("login_email")
-    if not await links.may_mail(scope, Purpose.REACTIVATION, login_email):
-        return
-    account = await accounts.by_login(email_key(login_email))
-    if account is None or account.state_at(scope.now()) is not AccountState.DEACTIVATED:
-        return
-    async with scope.transaction() as record:
-        account = await accounts.lock(account.id)
-        if account.state_at(scope.now()) is AccountState.DEACTIVATED:
-            await links.send(scope, account, Purpose.REACTIVATION)
-            await record(ReactivationRequested(subject_id=account.id))
+    await wishes.ask(scope, Purpose.REACTIVATION, login_email)
 
 
 async def reactivate(scope: Scope, *, token: str, password: str, secret_question: str, secret_answer: str) -> Entry:

@@ -36,7 +36,7 @@ SUPPORT = 5  # their number among the people
 # Children before parents, as foreign keys want it.
 TABLES = [
     "outbox", "events", "seat_offers", "attachment_services", "space_subscriptions", "open_spaces", "services", "attachments",
-    "one_time_tokens", "sessions", "former_passwords", "brakes", "structures", "accounts",
+    "one_time_tokens", "wishes", "sessions", "former_passwords", "brakes", "structures", "accounts",
 ]  # fmt: skip
 
 

@@ -15,7 +15,8 @@ from models.accounts import Account
 from models.errors import DomainError
 from models.events import Event
 from models.outbox import Mail
-from resolvers.scope import Office
+from resolvers import wishes
+from resolvers.scope import Office, Scope
 from tests import factories
 
 T = TypeVar("T")
@@ -23,7 +24,8 @@ Problem = tuple[type[DomainError], *tuple[str, ...]]
 
 
 async def token_of(office: Office, message: str) -> str:
-    """The clear token of the newest mail of this kind."""
+    """The clear token of the newest mail of this kind, once all wishes are granted."""
+    await wishes.grant(Scope(office))
     mail = await Mail.filter(message=message).order_by("-id").first()
     assert mail is not None
     read = payloads.decode(mail.message, mail.payload, sealer=office.sealer, bound_to=mail.message_id)

@@ -9,7 +9,7 @@ from models.errors import (
 )
 from models.identifiers import IdentifierType
 from models.structures import Structure
-from resolvers import accounts, deactivations, requests, sessions, structures
+from resolvers import accounts, deactivations, requests, sessions, structures, wishes
 from resolvers.requests import NewRequest, Validation
 from resolvers.scope import Office, Scope
 from resolvers.structures import Particulars
@@ -91,6 +91,7 @@ async def test_one_reactivation_link_used_fifty_times_at_once_lets_one_in(
     await deactivations.deactivate(scope_of(person), confirm=True, successor_for_all=None, successions=[])
     telling = Office(sealer=office.sealer, clock=clock, token=lambda: "the link")
     await deactivations.request_reactivation(Scope(telling), person.login_email)
+    await wishes.grant(Scope(telling))
 
     answers = await together(
         deactivations.reactivate(

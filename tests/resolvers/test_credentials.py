@@ -20,7 +20,7 @@ from models.errors import (
 from models.events import Event
 from models.sessions import Session
 from models.tokens import OneTimeToken, Purpose
-from resolvers import credentials, links
+from resolvers import credentials, links, wishes
 from resolvers import sessions as entries
 from resolvers.scope import Office, Scope
 from resolvers.sessions import Entry
@@ -62,6 +62,7 @@ async def test_account_that_is_not_active_gets_no_link(scope_of: ScopeOf, clock:
     person = await factories.person(state=state, deactivated_at=since)
     for address in (person.login_email, "nobody@people.example", "no address"):
         await credentials.request_reset(scope_of(), address)
+    assert await wishes.grant(scope_of()) == 3
     assert await factories.traces() == (0, 0)
     assert await OneTimeToken.all().count() == 0
 
@@ -75,9 +76,11 @@ async def test_address_gets_five_links_an_hour(scope_of: ScopeOf, clock: Clock) 
     person = await factories.person()
     for _ in range(7):
         await credentials.request_reset(scope_of(), person.login_email)
+    assert await wishes.grant(scope_of()) == 5
     assert len(await factories.mails()) == 5
     clock.advance(hours=1)
     await credentials.request_reset(scope_of(), person.login_email)
+    assert await wishes.grant(scope_of()) == 1
     assert len(await factories.mails()) == 6
 
 

@@ -28,11 +28,13 @@ from resolvers import (
     sessions,
     structures,
     vacancies,
+    wishes,
 )
 from resolvers.attachments import Change
 from resolvers.deactivations import Succession
 from resolvers.gifts import Gift
 from resolvers.requests import NewRequest, Validation
+from resolvers.scope import Scope
 from tests import invariants
 from tests.resolvers.machines import IDENTIFIERS, MOST_PEOPLE, SUPPORT, Machine
 
@@ -333,10 +335,15 @@ class RandomActs(Machine):
         self.act(
             None,
             lambda: self.world.ask_back(person.login),
-            lambda scope: deactivations.request_reactivation(scope, person.login),
+            lambda scope: self.way_back(scope, person.login),
             signed_in=False,
             mailed=("REACTIVATION", person.login),
         )
+
+    @staticmethod
+    async def way_back(scope: Scope, login: str) -> None:
+        await deactivations.request_reactivation(scope, login)
+        await wishes.grant(scope)
 
     @precondition(lambda self: self.some_are("DEACTIVATED"))
     @rule(who=someone)

@@ -21,7 +21,7 @@ from models.outbox import Mail
 from models.reading import Selection
 from models.sessions import Session
 from models.tokens import Purpose
-from resolvers import accounts, deactivations, links, users
+from resolvers import accounts, deactivations, links, users, wishes
 from resolvers.scope import Office, Scope
 from resolvers.sessions import Entry
 from tests import factories
@@ -81,6 +81,7 @@ async def test_stranger_learns_nothing_by_asking(scope_of: ScopeOf, clock: Clock
     closed = await factories.person(state=AccountState.DEACTIVATED, deactivated_at=clock.now - DAYS)
     for address in (active.login_email, suspended.login_email, closed.login_email, "nobody@people.example", "x"):
         await deactivations.request_reactivation(scope_of(), address)
+    assert await wishes.grant(scope_of()) == 5
     assert await factories.traces() == (0, 0)
     async with refused((Missing, "login_email")):
         await deactivations.request_reactivation(scope_of(), " ")
@@ -96,6 +97,7 @@ async def test_request_counts_within_sixty_days_to_the_second(scope_of: ScopeOf,
     clock.advance(days=60)
     before = await factories.traces()
     await deactivations.request_reactivation(scope_of(), person.login_email)
+    assert await wishes.grant(scope_of()) == 1
     assert await factories.traces() == before
     assert (await users.by_ids(scope_of(), [person.id], selection))[0].state == "CLOSED"  # type: ignore[union-attr]
 
@@ -148,6 +150,7 @@ async def test_address_gets_five_links_an_hour(scope_of: ScopeOf) -> None:
     person = await left(scope_of)
     for _ in range(7):
         await deactivations.request_reactivation(scope_of(), person.login_email)
+    assert await wishes.grant(scope_of()) == 5
     assert await Mail.filter(message="reactivation_link").count() == 5
 
 

@@ -17,7 +17,7 @@ from models.errors import (
 )
 from models.events import Event
 from models.sessions import Session
-from resolvers import accounts, credentials, deactivations
+from resolvers import accounts, credentials, deactivations, wishes
 from resolvers import sessions as entries
 from resolvers.scope import Office, Scope
 from resolvers.sessions import Entry
@@ -59,6 +59,7 @@ async def test_address_that_nobody_can_have_is_answered_as_any_unknown_one(doors
     await credentials.request_reset(Scope(doors.office), address)
     await accounts.resend_activation(Scope(doors.office), address)
     await deactivations.request_reactivation(Scope(doors.office), address)
+    assert await wishes.grant(Scope(doors.office)) == 3
     assert await factories.traces() == (0, 0)
 
 

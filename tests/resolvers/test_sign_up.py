@@ -28,7 +28,7 @@ from models.outbox import Mail
 from models.profiles import Language
 from models.reading import Selection
 from models.tokens import OneTimeToken
-from resolvers import accounts, credentials
+from resolvers import accounts, credentials, wishes
 from resolvers.scope import Office, Scope
 from resolvers.sessions import Entry
 from tests import factories
@@ -228,6 +228,7 @@ async def test_person_who_waits_gets_another_link(scope_of: ScopeOf, office: Off
     await sign_up(scope_of())
     older = await token_of(office, "account_activation")
     await accounts.resend_activation(scope_of(), "LEA@people.example")
+    assert await wishes.grant(scope_of()) == 1
     assert await factories.event_types() == ["AccountSignedUp", "ActivationResent"]
     async with refused((InvalidToken, "token")):
         await activate(scope_of(), older)
@@ -238,6 +239,7 @@ async def test_stranger_learns_nothing_by_asking_for_a_link(scope_of: ScopeOf) -
     active = await factories.person()
     for address in (active.login_email, "nobody@people.example", "no address at all"):
         await accounts.resend_activation(scope_of(), address)
+    assert await wishes.grant(scope_of()) == 3
     assert await factories.traces() == (0, 0)
     async with refused((Missing, "login_email")):
         await accounts.resend_activation(scope_of(), "  ")
