@@ -26,7 +26,7 @@ class UserError:
     )
 
 
-def user_errors(error: DomainError, info: Info) -> list[UserError]:
+def user_errors(error: DomainError, info: Info | GraphQLResolveInfo[Any]) -> list[UserError]:
     """The refusal, or each of several, as clients read them; the security log is told of what concerns it."""
     security_events.note_refusal(info.context.scope, error, info.field_name, info.path.key)
     language = info.context.language
@@ -70,7 +70,7 @@ def refusing(field: GraphQLField) -> Callable[[GraphQLResolveInfo[Any], DomainEr
         admits(info.context.scope)
         if payload is None:
             raise error
-        return payload(errors=user_errors(error, info.context.language))
+        return payload(errors=user_errors(error, info))
 
     return refuse
 

@@ -16,6 +16,7 @@ from graphql import (
     is_list_type,
     is_scalar_type,
 )
+from graphql.pyutils import Path
 
 from models.actors import Actor, Integration
 from models.errors import Unauthenticated
@@ -78,15 +79,17 @@ CASES = list(arguments())
 class Info:
     """As much of a field's surroundings as a refusal needs."""
 
-    def __init__(self, scope: Scope) -> None:
+    def __init__(self, scope: Scope, name: str) -> None:
         self.context = Context(scope)
+        self.field_name = name
+        self.path = Path(None, name, None)
 
 
 def looked_at(kind: GraphQLObjectType, field: GraphQLField, scope: Scope, argument: str, value: Any) -> Any:
     """What the field answers to this argument, or what it raises, before anything is awaited."""
     call: Any = field.subscribe if kind is CORE.subscription_type else field.resolve
     try:
-        return call(None, Info(scope), **{argument: value})
+        return call(None, Info(scope, "asked"), **{argument: value})
     except Exception as error:
         return error
 
