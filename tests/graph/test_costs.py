@@ -207,9 +207,12 @@ COMPARED = [
 
 @pytest.mark.parametrize("query", COMPARED)
 async def test_fields_that_would_be_compared_too_often_are_refused_at_little_cost(query: str) -> None:
-    begun = time.process_time()
-    response = await ask(query)
-    assert time.process_time() - begun < 0.25  # 5 to 20 ms, and what else the process had to do
+    spent = []
+    for _ in range(3):  # nothing of a refused document is kept; the collector of a large process may run in one of them
+        begun = time.process_time()
+        response = await ask(query)
+        spent.append(time.process_time() - begun)
+    assert min(spent) < 0.25  # 5 to 20 ms, and what else the process had to do
     assert (response.status_code, code(response)) == (400, "QUERY_TOO_COMPLEX")
     assert response.json()["errors"][0]["extensions"]["limit"] in ("comparisons", "aliases", "fields")
 

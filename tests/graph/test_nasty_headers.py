@@ -85,7 +85,10 @@ READERS: dict[str, tuple[Callable[[str], Any], str]] = {
     "accept": (accept.ranges, "text/html;"),
     "accept-language": (accept.language_of, "fr;q="),
     "content-disposition": (parameters.parse, 'form-data; name="'),
-    "cookie": (lambda value: cookie_of(connection_from("203.0.113.7", cookie=value)), 'rattache_session="'),
+    "cookie": (
+        lambda value: cookie_of(connection_from("203.0.113.7", cookie=value), "rattache_session"),
+        'rattache_session="',
+    ),
     "origin": (normalised, "https://["),
     "range": (lambda value: ranges.asked(value, None, 10, '"tag"'), "bytes="),
 }

@@ -118,6 +118,7 @@ USER_IDS: dict[str, str] = {
     ),
     "reopenAccount": 'reopenAccount(userId: "<user>", reason: "none")',
     "suspendAccount": 'suspendAccount(userId: "<user>", reason: "none")',
+    "endSessions": 'endSessions(userId: "<user>", reason: "none")',
     "appointPrincipalManager": (
         'appointPrincipalManager(structureId: "<structure>", userId: "<user>", reason: "none")'
     ),
