@@ -256,3 +256,27 @@ def test_a_server_stops_when_asked_and_its_worker_with_it(tmp_path: Path) -> Non
         pass
     assert "Application shutdown complete." in server.written()
     assert "Traceback" not in server.written()
+
+
+def test_a_busy_machine_makes_no_crash_of_a_process_that_used_the_store(tmp_path: Path) -> None:
+    code = (
+        "import asyncio, os, sys\n"
+        "if hasattr(os, 'sched_setaffinity'):\n"
+        "    os.sched_setaffinity(0, {0})\n"
+        "from obstore import delete_async, put_async\n"
+        "from obstore.store import LocalStore\n"
+        "from graph.commands import end\n"
+        "async def use():\n"
+        "    store = LocalStore(sys.argv[1], mkdir=True)\n"
+        "    await put_async(store, 'k', b'content')\n"
+        "    await delete_async(store, 'k')\n"
+        "asyncio.run(use())\n"
+        "print('used')\n"
+        "end(7)\n"
+    )
+    processes = [
+        subprocess.Popen([sys.executable, "-c", code, str(tmp_path / str(number))], stdout=subprocess.PIPE, text=True)
+        for number in range(12)
+    ]
+    ended = [(process.communicate()[0], process.returncode) for process in processes]
+    assert ended == [("used\n", 7)] * 12
