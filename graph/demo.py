@@ -32,6 +32,7 @@ from resolvers import (
     sessions,
     structures,
     subscriptions,
+    wishes,
 )
 from resolvers.activities import NewActivity
 from resolvers.documents import Upload
@@ -217,6 +218,7 @@ async def _person(office: Office, email: str) -> Account:
     await entries.sign_up(
         scope, login_email=email, first_name=first_name, last_name=last_name, language=Language.FR, accept_terms=True
     )
+    await wishes.grant(scope)
     link = issued[-1]
     entry = await entries.activate(scope, token=link, password=PASSWORD, secret_question=QUESTION, secret_answer=ANSWER)
     await sessions.discard(scope)

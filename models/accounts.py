@@ -176,6 +176,16 @@ async def first_login() -> str | None:
     return account.login_email if account else None
 
 
+async def add(account: Account) -> bool:
+    """Store a new account; False when its login e-mail is somebody's already, and the running transaction goes on."""
+    try:
+        async with database.transaction():  # a savepoint, where somebody may take the address at the same instant
+            await account.save()
+    except database.Duplicate:
+        return False
+    return True
+
+
 async def by_id(account_id: int) -> Account | None:
     """The account of this id, not locked."""
     return await Account.get_or_none(id=account_id)

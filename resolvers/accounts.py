@@ -7,10 +7,8 @@ from mailer.facts import LinkToken
 from mailer.messages import AccountReactivated as AccountReactivatedMail
 from mailer.messages import AccountReopened as AccountReopenedMail
 from mailer.messages import AccountSuspended as AccountSuspendedMail
-from mailer.messages import AddressAlreadyKnown
 from models import accounts, attachments, deciders, devices, profiles, sessions, structures, texts, tokens
 from models.accounts import ACCOUNTS, Account, AccountState
-from models.database import Duplicate
 from models.errors import (
     ConfirmationRequired,
     Conflict,
@@ -21,7 +19,7 @@ from models.errors import (
     TransitionNotAllowed,
     refuse_if_any,
 )
-from models.events import AccountActivated, AccountReopened, AccountSignedUp, AccountSuspended, ActivationResent
+from models.events import AccountActivated, AccountReopened, AccountSuspended, ActivationResent
 from models.reading import Row, Selection
 from models.tokens import Purpose
 from resolvers import credentials, links, users, vacancies, wishes
@@ -29,6 +27,7 @@ from resolvers import sessions as entries
 from resolvers.policy import Right, has, require
 from resolvers.scope import Scope
 from resolvers.sessions import Entry
+from resolvers.sign_ups import SignUp
 
 LONGEST_REASON = 255
 
@@ -36,7 +35,9 @@ LONGEST_REASON = 255
 async def sign_up(
     scope: Scope, *, login_email: str, first_name: str, last_name: str, language: profiles.Language, accept_terms: bool
 ) -> None:
-    """An account that waits for activation, and its mailed link; a known address answers the same, its owner is told.
+    """An account that waits for activation is wished for, and granted apart with its mailed link.
+
+    A known address is answered the same, in the same time; its owner is told.
 
     Raises:
         DomainError: all that is wrong with the input at once.
@@ -48,34 +49,7 @@ async def sign_up(
     if not accept_terms:
         problems.append(ConfirmationRequired("accept_terms", what="terms"))
     refuse_if_any(problems)
-    known = await accounts.by_login(profiles.email_key(email))
-    if known is not None:
-        if await links.may_mail(scope, Purpose.ACTIVATION, email):
-            await _tell_owner(scope, known)
-        return
-    account = Account(
-        login_email=email, login_key=profiles.email_key(email), contact_email=email, first_name=first, last_name=last,
-        language=language, created_at=scope.now(), terms_accepted_at=scope.now(),
-    )  # fmt: skip
-    account.fold()
-    try:
-        async with scope.transaction() as record:
-            await account.save()
-            await links.send(scope, account, Purpose.ACTIVATION)
-            await record(AccountSignedUp(subject_id=account.id), by=account.id)
-    except Duplicate:  # the same address signed up at the same instant: its owner has the other mail
-        return
-
-
-async def _tell_owner(scope: Scope, known: Account) -> None:
-    """What the owner gets of a repeated sign-up: a new link while waiting for it; once deactivated, no mail goes."""
-    async with scope.transaction() as record:
-        account = await accounts.lock(known.id)
-        if account.state is AccountState.PENDING_ACTIVATION:
-            await links.send(scope, account, Purpose.ACTIVATION)
-            await record(ActivationResent(subject_id=account.id))
-        elif account.state is AccountState.ACTIVE:
-            await scope.mail(AddressAlreadyKnown(at=scope.now()), account, address=account.login_email)
+    await wishes.ask_for_account(scope, SignUp(email, first, last, language))
 
 
 async def resend_activation(scope: Scope, login_email: str) -> None:

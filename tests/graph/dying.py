@@ -1,4 +1,4 @@
-"""The real server, which kills itself without warning where a document called `dies` has come to the step it is told.
+"""The real server, which kills itself without warning where a document called `dies`, or a sign-up, comes to a step.
 
 python -m tests.graph.dying STEP serve ...
 """
@@ -13,8 +13,10 @@ from typing import Any
 
 from graph import uploads
 from graph.commands import main
+from models import wishes as waiting
 from models.documents import Document
-from resolvers import documents, storage, sweeps
+from models.wishes import WishKind
+from resolvers import documents, links, storage, sweeps, wishes
 
 MARK = "dies"
 
@@ -48,6 +50,14 @@ def _after(act: Act) -> Act:
         if _is_marked(given):
             die()
         return done
+
+    return dying
+
+
+def _always_after(act: Act) -> Act:
+    async def dying(*given: Any) -> Any:
+        await act(*given)
+        die()
 
     return dying
 
@@ -100,6 +110,52 @@ def _after_the_deletion() -> None:
     sweeps.discard = dying
 
 
+def _as_it_is_to_be_granted() -> None:
+    grant = wishes.grant
+
+    async def dying(scope: Any) -> int:
+        if await waiting.any_waits():
+            die()
+        return await grant(scope)
+
+    wishes.grant = dying
+
+
+def _as_it_is_taken() -> None:
+    take = waiting.take
+
+    async def dying(after: int = 0) -> waiting.Asked | None:
+        taken = await take(after)
+        if taken is not None and taken.kind is WishKind.SIGN_UP:
+            die()
+        return taken
+
+    waiting.take = dying
+
+
+def _with_its_mail_written() -> None:
+    send = links.send
+
+    async def dying(scope: Any, account: Any, purpose: Any) -> None:
+        await send(scope, account, purpose)
+        if account.password_hash is None:
+            die()
+
+    links.send = dying
+
+
+def _once_it_is_granted() -> None:
+    grant = wishes.grant
+
+    async def dying(scope: Any) -> int:
+        number = await grant(scope)
+        if number:
+            die()
+        return number
+
+    wishes.grant = dying
+
+
 def _set(module: Any, name: str, around: Callable[[Act], Act]) -> Callable[[], None]:
     def change() -> None:
         setattr(module, name, around(getattr(module, name)))
@@ -119,6 +175,15 @@ STEPS: dict[str, Callable[[], None]] = {
     "after its content is deleted": _after_the_deletion,
 }
 
+# The same of a sign-up.
+SIGN_UP_STEPS: dict[str, Callable[[], None]] = {
+    "after it is kept, before the answer": _set(wishes, "ask_for_account", _always_after),
+    "after the answer, before it is taken": _as_it_is_to_be_granted,
+    "after it is taken, before its account": _as_it_is_taken,
+    "after its mail is written, before the commit": _with_its_mail_written,
+    "after it is granted": _once_it_is_granted,
+}
+
 if __name__ == "__main__":
-    STEPS[sys.argv.pop(1)]()
+    (STEPS | SIGN_UP_STEPS)[sys.argv.pop(1)]()
     main()

@@ -16,6 +16,9 @@ from graph.app import create_app, office_of
 from models import accounts
 from models.outbox import Mail
 from models.sessions import Session
+from models.wishes import Wish
+from resolvers import wishes
+from resolvers.scope import Scope
 from tests import factories
 from tests.graph.apps import ask, served, settings_of
 from tests.resolvers.mailbox import token_of
@@ -143,10 +146,13 @@ async def test_someone_signs_up_follows_the_mailed_link_and_is_active(tmp_path: 
         assert await Session.all().count() == 0
 
 
-async def test_without_a_worker_mails_stay_in_the_outbox(tmp_path: Path, database_url: str) -> None:
+async def test_without_a_worker_wishes_wait_and_mails_stay_in_the_outbox(tmp_path: Path, database_url: str) -> None:
     settings = settings_of(tmp_path, database_url)
     async with served(settings, sends=False) as client:
         await ask(client, SIGN_UP)
+        await asyncio.sleep(0.6)
+        assert (await Wish.all().count(), await Mail.all().count()) == (1, 0)
+        await wishes.grant(Scope(office_of(settings)))
         await asyncio.sleep(0.1)
         assert [mail.state for mail in await Mail.all()] == ["PENDING"]
     assert not settings.mails.exists()

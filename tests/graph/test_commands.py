@@ -1,5 +1,6 @@
 """The commands as operators give them: in a process of their own, in an empty folder, by their exit codes and words."""
 
+import asyncio
 import json
 import os
 import re
@@ -12,7 +13,13 @@ from pathlib import Path
 import httpx
 import pytest
 
+from graph.app import office_of
+from graph.settings import Settings
 from mailer.samples import SAMPLES
+from models import database
+from resolvers import wishes
+from resolvers.scope import Scope
+from tests.graph.apps import settings_of
 from tests.graph.servers import ROOT, Server
 
 SNAPSHOT = ROOT / "schema" / "schema.graphql"
@@ -197,6 +204,12 @@ def test_a_directory_is_imported_and_its_wrong_lines_reported(tmp_path: Path) ->
     assert wrong.stderr.endswith("its first line lacks TypeIdentifiant, Identifiant, RaisonSociale.\n")
 
 
+async def _grant_wishes(installation: Settings) -> None:
+    await database.connect(installation.database)
+    await wishes.grant(Scope(office_of(installation)))
+    await database.close()
+
+
 LONG_ADDRESS = f"noor.{'van.' * 12}ede@department-of-long-names.people.example"
 
 
@@ -206,6 +219,7 @@ def test_mails_are_listed_shown_and_tried_again(tmp_path: Path) -> None:
         query = f"""mutation {{ signUp(input: {{loginEmail: "{LONG_ADDRESS}", firstName: "Noor", lastName: "V",
           language: EN, acceptTerms: true}}) {{ acknowledged }} }}"""
         httpx.post(f"{server.url}/graphql", json={"query": query}).raise_for_status()
+        asyncio.run(_grant_wishes(settings_of(tmp_path)))
         listed = run(tmp_path, "mail", "list", **settings).stdout
         as_json = run(tmp_path, "mail", "list", "--json", **settings).stdout
         shown = run(tmp_path, "mail", "show", "1", **settings).stdout

@@ -18,6 +18,7 @@ from aiosmtpd.controller import Controller
 
 from models import database
 from models.outbox import Mail, MailState
+from models.wishes import Wish
 from tests.conftest import new_postgres
 from tests.graph import bursts
 from tests.graph.bursts import DONE, Call, Change
@@ -131,13 +132,13 @@ async def _kill_within(server: Server, burst: Sequence[Call], chance: random.Ran
 
 
 async def _waiting() -> int:
-    """How many mails wait to be sent."""
-    return await Mail.filter(state=MailState.PENDING).count()
+    """How many wishes wait to be granted, and mails to be sent."""
+    return await Wish.all().count() + await Mail.filter(state=MailState.PENDING).count()
 
 
 async def _drain() -> None:
-    """Return once no mail waits any more."""
+    """Return once no wish and no mail waits any more."""
     deadline = time.monotonic() + DRAIN_SECONDS
     while left := await _waiting():
-        assert time.monotonic() < deadline, f"{left} mails still wait after {DRAIN_SECONDS} s"
+        assert time.monotonic() < deadline, f"{left} wishes and mails still wait after {DRAIN_SECONDS} s"
         await asyncio.sleep(0.1)

@@ -1,5 +1,6 @@
 """What many people do at the same instant: one decision wins, brakes hold, one structure is made."""
 
+import asyncio
 from collections.abc import Awaitable
 
 from models.accounts import Account, AccountState, Language
@@ -143,6 +144,7 @@ async def test_one_address_signs_up_fifty_times_at_once_and_has_one_account(
     )  # fmt: skip
 
     assert kinds(answers) == {"done": MANY}
+    assert sum(await asyncio.gather(*(wishes.grant(scope_of()) for _ in range(4)))) == MANY
     assert await Account.all().count() == 1
     assert (await factories.event_types()).count("AccountSignedUp") == 1
     await invariants.check(clock.now)

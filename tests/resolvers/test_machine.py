@@ -272,9 +272,7 @@ class RandomActs(Machine):
         self.act(
             None if known else login,
             lambda: self.world.sign_up(login),
-            lambda scope: accounts.sign_up(
-                scope, login_email=login, first_name=name, last_name="New", language=Language.FR, accept_terms=True
-            ),
+            lambda scope: self.newcomer(scope, login, name),
             signed_in=False,
             mailed=("ACTIVATION", login),
         )
@@ -339,6 +337,13 @@ class RandomActs(Machine):
             signed_in=False,
             mailed=("REACTIVATION", person.login),
         )
+
+    @staticmethod
+    async def newcomer(scope: Scope, login: str, name: str) -> None:
+        await accounts.sign_up(
+            scope, login_email=login, first_name=name, last_name="New", language=Language.FR, accept_terms=True
+        )
+        await wishes.grant(scope)
 
     @staticmethod
     async def way_back(scope: Scope, login: str) -> None:

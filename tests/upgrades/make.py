@@ -57,8 +57,8 @@ HELD = """{ me { documents(first: 1) { edges { cursor node { id designation down
   attachments(first: 5) { edges { cursor node { id structure { id name usersExportUrl } } } } }
   structures(search: {name: "armor"}) { exportUrl } }"""
 ARCHIVE = "query($ids: [ID!]!) { documentsArchiveUrl(ids: $ids) }"
-TAKE_PUBLIC = """mutation { createStructure(input: {identifierType: SIRET, identifier: "11000201100044",
-  name: "Prise à tort", postalAddress: {line1: "1 rue Neuve", postcode: "75001", city: "Paris",
+FOUND = """mutation { createStructure(input: {identifierType: SIRET, identifier: "73282932000074",
+  name: "Atelier du Port", postalAddress: {line1: "1 rue Neuve", postcode: "75001", city: "Paris",
   country: "FR"}}) { structure { id } errors { code path } } }"""
 
 
@@ -82,9 +82,8 @@ async def live(url: str, folder: Path) -> dict[str, Any]:
         document = held["me"]["documents"]["edges"][0]["node"]
         structures = {edge["node"]["structure"]["name"]: edge["node"]["structure"]
                       for edge in held["me"]["attachments"]["edges"]}  # fmt: skip
-        for code in ("FIN", "fin"):
-            await act("claire", SERVICE, structure=structures["Ateliers Delmas"]["id"], code=code)
-        await act("claire", TAKE_PUBLIC)
+        await act("claire", SERVICE, structure=structures["Ateliers Delmas"]["id"], code="FIN")
+        await act("claire", FOUND)
         await act("lea", CHANGE_ADDRESS)
         await act(None, SIGN_UP)
         await act(None, RESET)
@@ -113,6 +112,7 @@ async def live(url: str, folder: Path) -> dict[str, Any]:
 async def _sign_in(client: httpx.AsyncClient, name: str) -> str:
     answer = await ask(client, SIGN_IN, email=f"{name}@demo.example")
     token: str = answer["data"]["signIn"]["token"]
+    client.cookies.clear()  # the next to sign in would end this session
     return token
 
 

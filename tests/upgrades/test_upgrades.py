@@ -25,6 +25,7 @@ import pytest
 from graph.app import create_app
 from models import database
 from models.outbox import Mail, MailState
+from models.wishes import Wish
 from tests.conftest import new_postgres, on_server
 from tests.graph.apps import settings_of
 from tests.graph.live import Reader, ask, listening
@@ -68,9 +69,9 @@ class Installation:
         return f"{self.url}{parts.path}?{parts.query}"
 
     async def links(self) -> dict[tuple[str, str], str]:
-        """The tokens of all links in mails that were waiting, by address and page, once the courier is through."""
+        """The tokens of all links that were waited for, by address and page, once the courier is through."""
         async with asyncio.timeout(60):
-            while await Mail.filter(state=MailState.PENDING).exists():
+            while await Wish.exists() or await Mail.filter(state=MailState.PENDING).exists():
                 await asyncio.sleep(0.05)
         assert await Mail.exclude(state__in=[MailState.SENT, MailState.WITHDRAWN]).values_list("message") == []
         plain: dict[str, list[Any]] = {address: [] for address, _ in self.post.taken}
@@ -171,7 +172,7 @@ async def test_an_integrations_key_is_still_good(upgraded: Installation) -> None
     assert answer.json()["data"] == {"recordActivities": {"recorded": 1, "errors": []}}
 
 
-async def test_waiting_mails_go_out_and_their_links_work(upgraded: Installation) -> None:
+async def test_waiting_mails_and_wishes_go_out_and_their_links_work(upgraded: Installation) -> None:
     links = await upgraded.links()
     for address, page, query in (
         ("noor@demo.example", "activate", ACTIVATE),
