@@ -21,7 +21,7 @@ from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from graph import answers, sources
-from graph.protocols import HttpProtocol, WebSocketProtocol
+from graph.protocols import HttpProtocol
 
 KIBIBYTE = 1024
 MOST_HEAD_BYTES = 32 * KIBIBYTE
@@ -66,7 +66,9 @@ TOO_SLOW = Refusal(
 )
 MALFORMED = Refusal(HTTPStatus.BAD_REQUEST, "BAD_REQUEST", "This isn't well-formed HTTP.")
 NO_HOST = Refusal(HTTPStatus.BAD_REQUEST, "BAD_REQUEST", "A request of HTTP/1.1 names its host, once (RFC 9112, 3.2).")
-TOO_MANY = Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "UNAVAILABLE", "There are too many connections; come back later.")
+TOO_MANY = Refusal(
+    HTTPStatus.SERVICE_UNAVAILABLE, "UNAVAILABLE", "There are too many connections; come back later."
+).written()
 
 
 class Connections:
@@ -168,13 +170,38 @@ class _Ending:
         self.close = close
 
 
+class Entrance(asyncio.Protocol):
+    """Every connection at first: one that there is room for becomes HTTP, any other is told so and closed.
+
+    A flood of connections costs its refusals alone: nothing is made of one that can't stay.
+    """
+
+    __slots__ = ("_given",)
+
+    def __init__(self, **given: Any) -> None:
+        """`given` is what uvicorn gives a protocol of its own."""
+        self._given = given
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        everyone: Connections = self._given["app_state"].get("connections") or Connections()
+        source = source_of(transport)
+        if everyone.enter(source):
+            admitted = HttpConnection(everyone, source, **self._given)
+            transport.set_protocol(admitted)
+            admitted.connection_made(transport)
+        else:
+            transport.write(TOO_MANY)
+            transport.close()
+
+
 class HttpConnection(HttpProtocol):
     """One connection that speaks HTTP, within the bounds."""
 
-    def __init__(self, config: Any, server_state: Any, app_state: dict[str, Any], _loop: Any = None) -> None:
-        super().__init__(config, server_state, app_state, _loop)
-        self._all: Connections = app_state.get("connections") or Connections()
-        self._source: str | None = None  # as long as it is counted
+    def __init__(self, everyone: Connections, source: str, **given: Any) -> None:
+        """One of `everyone`, counted for `source` already."""
+        super().__init__(**given)
+        self._all = everyone
+        self._source: str | None = source  # as long as it is counted
         self._refusal: Refusal | None = None
         self._is_deaf = self._is_lingering = False
         self._awaits_head, self._is_in_head = True, False
@@ -191,14 +218,7 @@ class HttpConnection(HttpProtocol):
         super().connection_made(transport)
         self.flow: Flow = Flow(transport)
         self._ending = _Ending(transport, self._close)
-        source = sources.of_host(self.client[0] if self.client else "")
-        if self._all.enter(source):
-            self._source = source
-            self._watch()
-        else:
-            self._is_deaf = True
-            transport.write(TOO_MANY.written())
-            transport.close()
+        self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._leave()
@@ -385,27 +405,7 @@ class HttpConnection(HttpProtocol):
         self._timer = None if seconds is None else self.loop.call_later(seconds, self._late)
 
 
-class SocketConnection(WebSocketProtocol):
-    """One connection that has become a WebSocket, counted as it was."""
-
-    def __init__(self, config: Any, server_state: Any, app_state: dict[str, Any], _loop: Any = None) -> None:
-        super().__init__(config, server_state, app_state, _loop)
-        self._all: Connections = app_state.get("connections") or Connections()
-        self._source: str | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(transport)
-        source = sources.of_host(self.client[0] if self.client else "")
-        if self._all.enter(source):  # it has just left as HTTP: there is room
-            self._source = source
-
-    def data_received(self, data: bytes) -> None:
-        super().data_received(data)
-        if not self.handshake_initiated:  # the head came whole: what isn't understood of it now never will be
-            self.transport.close()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        if self._source is not None:
-            self._all.leave(self._source)
-            self._source = None
-        super().connection_lost(exc)
+def source_of(transport: asyncio.BaseTransport) -> str:
+    """The source that a connection is counted for."""
+    peer = transport.get_extra_info("peername")
+    return sources.of_host(str(peer[0]) if isinstance(peer, tuple) else "")

@@ -1,7 +1,7 @@
 """What an operation would cost: counted once per fragment, so in time linear in the document, before validation."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Final
 
@@ -17,9 +17,12 @@ from graphql import (
     InlineFragmentNode,
     IntValueNode,
     ListValueNode,
+    Node,
     OperationDefinitionNode,
+    SelectionNode,
     SelectionSetNode,
     ValueNode,
+    VariableDefinitionNode,
     VariableNode,
     get_named_type,
     is_interface_type,
@@ -27,9 +30,13 @@ from graphql import (
     is_non_null_type,
     is_object_type,
 )
+from graphql.language.ast import QUERY_DOCUMENT_KEYS
 
 from graph import introspections
 
+# The attributes of each kind of node through which every value of a document is reached.
+TO_VALUES: Final = {kind: tuple(key for key in keys if key not in ("name", "type", "type_condition", "variable"))
+                    for kind, keys in QUERY_DOCUMENT_KEYS.items()}  # fmt: skip
 MOST_NESTED: Final = 100  # levels of selection sets, fragments included: beyond, the walk itself would be at risk
 
 
@@ -38,8 +45,14 @@ class Limits:
     """The ceilings of one operation. Counts are taken after fragments are spread out; depth stops at `__schema`."""
 
     characters: int = 100_000  # of the document's text: what is longer than that goes into variables
-    tokens: int = 5_000
+    tokens: int = 3_000
+    lines: int = 3_000  # which are counted through for each error, to say where it is
+    operations: int = 25
     fragments: int = 100
+    selections: int = 500  # fields and fragments spread, as they are written
+    literals: int = 500  # written values and defined variables; of fragments, once for each operation
+    values: int = 7_500  # in the variables: 500 activities with all that they may have
+    values_of_nobody: int = 1_000  # in those of somebody who isn't signed in: all are converted before a field is asked
     depth: int = 15
     fields: int = 750
     aliases: int = 100
@@ -47,7 +60,7 @@ class Limits:
     repeats: int = 100  # of one name beside itself: validation compares each pair of them
     comparisons: int = 5_000  # that validation makes of fields that are merged, 1 to 3 microseconds each
     introspections: int = 2
-    introspection_cost: int = 250_000
+    introspection_cost: int = 120_000  # GraphiQL's own costs 56,000
     cost: int = 60_000
     page: int = 20  # rows of a page whose size isn't given
     most_page: int = 100  # rows of a page at most: more is refused where the page is read
@@ -92,6 +105,13 @@ def exceeded(limit: str, value: int, ceiling: int) -> GraphQLError:
     )
 
 
+def over_as_text(text: str, limits: Limits) -> list[GraphQLError]:
+    """The errors of a document for what it has too much of as a text, before it is parsed."""
+    counted = {"characters": len(text), "lines": text.count("\n") + text.count("\r") + 1}
+    found = ((name, value, getattr(limits, name)) for name, value in counted.items())
+    return [exceeded(name, value, most) for name, value, most in found if value > most]
+
+
 def over(tally: Tally, limits: Limits) -> list[GraphQLError]:
     """The errors of an operation for everything it has too much of; cost is apart, since variables change it."""
     if tally.introspections > limits.introspections == 0:
@@ -116,6 +136,37 @@ def sizes(operation: OperationDefinitionNode, variables: Mapping[str, Any]) -> d
         default = definition.default_value
         found[name] = size(variables[name]) if name in variables else _literal(default) if default else None
     return found
+
+
+def values(variables: object, most: int) -> int:
+    """How many values the variables hold, lists and objects included; once it is over `most`, counted no further."""
+    found = 0
+    waiting: list[Iterator[Any]] = [iter((variables,))]
+    while waiting and found <= most:
+        for value in waiting.pop():
+            found += 1
+            if isinstance(value, dict | list):
+                if len(value) > most:
+                    return found + len(value)
+                waiting.append(iter(value.values() if isinstance(value, dict) else value))
+    return found
+
+
+def written(definitions: Iterable[Node]) -> tuple[int, int]:
+    """How many selections are written in these definitions, and how many values and variables."""
+    selections = literals = 0
+    waiting: list[Any] = list(definitions)
+    while waiting:
+        node = waiting.pop()
+        selections += isinstance(node, SelectionNode)
+        literals += isinstance(node, ValueNode | VariableDefinitionNode)
+        for name in TO_VALUES.get(node.kind, ()):
+            held = getattr(node, name)
+            if isinstance(held, tuple):
+                waiting += held
+            elif held is not None:
+                waiting.append(held)
+    return selections, literals
 
 
 def _literal(node: ValueNode) -> int | None:

@@ -29,7 +29,7 @@ RULES: Final = (
     MaybeNullValidationRule,
     OneOfInputValidationRule,
 )
-MOST_ERRORS: Final = 20
+MOST_ERRORS: Final = 10
 BYTES_PER_TOKEN: Final = 600  # measured on graphql-core's nodes and tokens, at the worst
 COSTS_KEPT: Final = 64
 MEBIBYTE: Final = 1024 * 1024
@@ -124,8 +124,8 @@ class Documents:
             self.weight -= self._kept.popitem(last=False)[1].weight
 
     def _prepared(self, text: str, operation_name: str | None) -> Prepared:
-        if len(text) > self.limits.characters:
-            return Prepared(errors=(costs.exceeded("characters", len(text), self.limits.characters),))
+        if errors := costs.over_as_text(text, self.limits):
+            return Prepared(errors=tuple(errors))
         try:
             document = parse(text, max_lexical_tokens=self.limits.tokens, max_comments=self.limits.tokens)
         except GraphQLError as error:
@@ -146,6 +146,8 @@ class Documents:
         self, document: DocumentNode, operations: Sequence[OperationDefinitionNode]
     ) -> list[GraphQLError]:
         count = costs.Count(self.schema, document, self.limits, {})
+        if len(operations) > self.limits.operations:
+            return [costs.exceeded("operations", len(operations), self.limits.operations)]
         if len(count.fragments) > self.limits.fragments:
             return [costs.exceeded("fragments", len(count.fragments), self.limits.fragments)]
         try:
@@ -160,7 +162,19 @@ class Documents:
             (count.comparisons(node.selection_set) for node in (*operations, *count.fragments.values())), default=0
         )
         most = self.limits.comparisons
-        return [costs.exceeded("comparisons", compared, most)] if compared > most else []
+        if compared > most:
+            return [costs.exceeded("comparisons", compared, most)]
+        return self._written_errors(document, operations)
+
+    def _written_errors(
+        self, document: DocumentNode, operations: Sequence[OperationDefinitionNode]
+    ) -> list[GraphQLError]:
+        others = [node for node in document.definitions if not isinstance(node, OperationDefinitionNode)]
+        (selections, literals), (more, shared) = costs.written(operations), costs.written(others)
+        # Validation looks at what a fragment's arguments are given once more for each operation.
+        found = {"selections": selections + more, "literals": literals + shared * max(1, len(operations))}
+        ceilings = {"selections": self.limits.selections, "literals": self.limits.literals}
+        return [costs.exceeded(name, found[name], most) for name, most in ceilings.items() if found[name] > most]
 
     def _chosen(
         self, document: DocumentNode, operations: Sequence[OperationDefinitionNode], name: str | None

@@ -38,6 +38,10 @@ class Reader(Protocol):
     def language(self) -> Any:
         """One of the languages that `explain` takes."""
 
+    @property
+    def is_known(self) -> bool:
+        """Is it somebody, rather than nobody?"""
+
 
 Context = TypeVar("Context", bound=Reader)
 

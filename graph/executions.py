@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
 from graphql import ExecutionResult as Resolved
@@ -15,7 +16,7 @@ from strawberry.types.execution import PreExecutionError
 from graph import costs, masking
 from graph.documents import Documents, Prepared
 from graph.operations import Opening
-from models.errors import OperationTimedOut
+from models.errors import OperationTimedOut, Unauthenticated
 
 OPERATION_SECONDS = 30.0  # for a query or mutation, and until a stream is open
 Build = Callable[[], Awaitable[Any]]
@@ -35,6 +36,7 @@ class Ready:
     prepared: Prepared
     errors: Sequence[GraphQLError] = ()
     extensions: dict[str, Any] = field(default_factory=dict)
+    values: int = 0  # that its variables hold
 
     @property
     def variables(self) -> dict[str, Any]:
@@ -71,10 +73,13 @@ class Executions:
         prepared = self.documents.prepare(data.query or "", data.operation_name)
         if prepared.errors:
             return Ready(data, prepared, prepared.errors)
+        values = costs.values(data.variables, self.limits.values)
+        if values > self.limits.values:
+            return Ready(data, prepared, [costs.exceeded("values", values, self.limits.values)])
         cost = self.documents.cost(prepared, data.variables or {})
         extensions = {"cost": {"value": min(cost, 2**53 - 1), "ceiling": self.limits.cost}}
         errors = [costs.exceeded("cost", cost, self.limits.cost)] if cost > self.limits.cost else ()
-        return Ready(data, prepared, errors, extensions)
+        return Ready(data, prepared, errors, extensions, values)
 
     async def run(self, ready: Ready, build: Build, request_id: str) -> ExecutionResult:
         """The answer to a query or mutation; a PreExecutionError when nothing was executed.
@@ -83,7 +88,7 @@ class Executions:
         """
         if ready.errors:
             return ready.refused()
-        opening = Opening[Any](ready.prepared, build)
+        opening = Opening[Any](ready.prepared, partial(self._context, ready, build))
         executing = self.schema.execute(
             ready.data.query,
             variable_values=ready.variables,
@@ -105,6 +110,17 @@ class Executions:
             return PreExecutionError(data=None, errors=errors, extensions=extensions)
         return ExecutionResult(result.data, errors or None, extensions)
 
+    async def _context(self, ready: Ready, build: Build) -> Any:
+        """The context of the operation.
+
+        Raises:
+            Unauthenticated: to nobody, of more values than any operation takes from somebody who isn't signed in.
+        """
+        context = await build()
+        if ready.values > self.limits.values_of_nobody and not context.is_known:
+            raise Unauthenticated
+        return context
+
     def _language(self, context: Any) -> Any:
         return self.language if context is None else context.language
 
@@ -114,7 +130,7 @@ class Executions:
             return ready.refused()
         language, opened, context = self.language, None, None
         try:
-            context = await _in_time(build())
+            context = await _in_time(self._context(ready, build))
             language = context.language
             opened = await _in_time(self._opened(ready, context))
         except Exception as error:  # the context's own: masked like any other

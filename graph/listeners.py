@@ -13,7 +13,7 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 
 from graph import health
-from graph.connections import Connections, HttpConnection
+from graph.connections import Connections, Entrance
 from graph.metrics import Metrics
 from graph.settings import Settings, SettingsRefused, place_of
 from graph.traffic import Traffic
@@ -49,7 +49,7 @@ async def answering(
     shown = None if settings.metrics is False else metrics
     config = uvicorn.Config(
         _application(metrics, health.routes(shown, ready, clock)),
-        http=HttpConnection,
+        http=Entrance,
         ws="none",
         access_log=False,
         log_config=None,

@@ -33,9 +33,11 @@ log = structlog.get_logger(__name__)
 
 def coded(error: GraphQLError, code: str) -> GraphQLError:
     """The same error with this code, its message bounded and free of suggestions, keeping no stack frame alive."""
-    return GraphQLError(
-        readable(error.message), error.nodes, error.source, error.positions, error.path, extensions={"code": code}
-    )
+    shown = GraphQLError(readable(error.message), path=error.path, extensions={"code": code})
+    # Given to the constructor, they would be looked for in the document once more, each from its beginning.
+    shown.nodes, shown.source, shown.positions = error.nodes, error.source, error.positions
+    shown.locations = error.locations
+    return shown
 
 
 def readable(message: str) -> str:

@@ -8,6 +8,8 @@ from strawberry.http import GraphQLRequestData
 
 from graph import answers, parameters
 
+MOST_COMMAS = 100_000  # in a JSON text: ten times what 500 activities have, and more than any question's text
+
 
 def is_json(content_type: str) -> bool:
     """Is this `Content-Type` JSON in UTF-8, the only body the endpoint takes?"""
@@ -15,12 +17,19 @@ def is_json(content_type: str) -> bool:
     return kind == answers.JSON and given.get("charset", "utf-8").strip().lower() in ("utf-8", "utf8")
 
 
+def is_crowded(text: bytes | str) -> bool:
+    """Does the text hold so many commas that to decode it would cost more than anything asked here is worth?"""
+    return len(text) > MOST_COMMAS and (text.count(b",") if isinstance(text, bytes) else text.count(",")) > MOST_COMMAS
+
+
 def decode(text: bytes | str, what: str) -> Any:
     """The JSON value of a body or parameter. NaN, infinities, lone surrogates and depths over 1,024 are no JSON here.
 
     Raises:
-        answers.RequestRefused: 400, when it isn't well-formed JSON in UTF-8.
+        answers.RequestRefused: 400, when it isn't well-formed JSON in UTF-8, or has over 100,000 commas.
     """
+    if is_crowded(text):
+        raise _bad(f"The {what} holds too many values.")
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError:

@@ -2,10 +2,12 @@
 
 import ipaddress
 from collections.abc import Iterable
+from functools import lru_cache
 
 MOST_CHARACTERS = 64  # of what is no address, such as a test client's name
 
 
+@lru_cache(maxsize=1024)
 def of_host(host: str) -> str:
     """An IPv4 address, or the /64 network of an IPv6 one, since a household has all of that."""
     try:

@@ -188,6 +188,8 @@ class Socket:
     async def _hear(self, text: str | None) -> None:
         if text is None:
             raise Closed(4400, "Messages are text")
+        if requests.is_crowded(text):
+            raise Closed(4400, "Messages hold fewer values")
         try:
             message = orjson.loads(text)
         except orjson.JSONDecodeError:

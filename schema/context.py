@@ -64,6 +64,11 @@ class Context:
         """The reader's language."""
         return self.scope.language
 
+    @property
+    def is_known(self) -> bool:
+        """Is it a person or an integration who asks, rather than nobody?"""
+        return self.scope.actor is not None or self.scope.integration is not None
+
     async def load(self, batch: Batch, key: object, *arguments: object) -> Any:
         """What `batch(scope, keys, *arguments)` gives for this key; all keys asked for on one level go in one call."""
         loader = self._loaders.get((batch, *arguments))

@@ -256,6 +256,34 @@ async def test_the_process_holds_so_many_connections_whoever_has_them(made: Any)
         assert refused.value.response.status_code == 503
 
 
+class Doorway(asyncio.Transport):
+    """A transport that notes what is done to it."""
+
+    def __init__(self) -> None:
+        super().__init__({"peername": ("203.0.113.7", 5000)})
+        self.done: list[bytes | str] = []
+
+    def write(self, data: Any) -> None:
+        self.done.append(bytes(data))
+
+    def close(self) -> None:
+        self.done.append("closed")
+
+
+def test_of_a_connection_that_is_refused_nothing_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Any] = []
+    monkeypatch.setattr(connections, "HttpConnection", lambda *given, **named: made.append(given))
+    everyone = Connections(10, 1)
+    assert everyone.enter("203.0.113.7")
+    doorway = Doorway()
+    for _ in range(3):
+        connections.Entrance(config=None, server_state=None, app_state={"connections": everyone}).connection_made(
+            doorway
+        )
+    assert doorway.done == [connections.TOO_MANY, "closed"] * 3
+    assert (made, everyone.open) == ([], 1)
+
+
 def test_a_proxy_holds_as_many_connections_as_there_are() -> None:
     all_of_them = Connections(5, 1, ["10.0.0.0/8"])
     entered = [all_of_them.enter(source) for source in ("10.0.0.5", "10.0.0.5", "203.0.113.7", "203.0.113.7")]

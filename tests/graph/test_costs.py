@@ -168,12 +168,42 @@ NESTED = "{ item { children(first: 1) { edges { node { owner { owner { owner { o
         ("{ ...f0 } " + " ".join(f"fragment f{n} on Query {{ ...f{n + 1} }}" for n in range(99))
          + " fragment f99 on Query { ... on Query { ... on Query { hello } } }", "depth"),
         (bomb(90), "fields"),
+        (" ".join(f"query Q{n} {{ hello }}" for n in range(26)), "operations"),
+        ("{ item { " + "...f " * 90 + "} " + "item { " + "...f " * 90 + "} " + "a: item { " + "...f " * 90 + "} "
+         + "b: item { " + "...f " * 90 + "} " + "c: item { " + "...f " * 90 + "} " + "d: item { " + "...f " * 90
+         + "} } fragment f on Item { name }", "selections"),
+        ("{ nodes(ids: [" + "1 " * 500 + "]) { name } }", "literals"),
+        ("{ nodes(" + "ids: 1 " * 501 + ") { name } }", "literals"),
+        ("{ item { ... @skip(if: [" + "{a: 1} " * 250 + "]) { name } } }", "literals"),
+        ("query (" + " ".join(f"$v{n}: Int" for n in range(501)) + ") { hello }", "literals"),
+        (" ".join(f"query Q{n}($v: ID!) {{ ...f }}" for n in range(25))
+         + " fragment f on Query { nodes(ids: [" + "$v " * 40 + "]) { name } }", "literals"),
+        ("\n" * 3_000 + "{ hello }", "lines"),
+        ("\r" * 1_500 + "\n" * 1_500 + "{ hello }", "lines"),
     ],
 )  # fmt: skip
 async def test_client_asks_too_complex_a_question_gets_refused(query: str, limit: str) -> None:
     response = await ask(query, operationName="A" if "query A" in query else None)
     assert (response.status_code, code(response)) == (400, "QUERY_TOO_COMPLEX")
     assert response.json()["errors"][0]["extensions"]["limit"] == limit
+
+
+async def test_client_writes_as_much_as_it_may_gets_answer() -> None:
+    texts = [
+        "\n" * 2_999 + "{ nodes(ids: [" + "1 " * 498 + "]) { name } }",
+        "query A { nodes(ids: [1]) { ...f } } " + " ".join(f"query Q{n} {{ hello }}" for n in range(24))
+        + " fragment f on Item { name children(first: 2) { edges { cursor } } }",
+    ]  # fmt: skip
+    for text in texts:
+        response = await ask(text, operationName="A" if "query A" in text else None)
+        assert (response.status_code, "errors" in response.json()) == (200, False), response.text
+
+
+async def test_of_wrong_fields_few_are_told_each_at_its_place() -> None:
+    response = await ask("{\n" + "\n".join(f"  wrong{number}" for number in range(300)) + "\n}")
+    *told, last = response.json()["errors"]
+    assert [error["locations"] for error in told] == [[{"line": number, "column": 3}] for number in range(2, 12)]
+    assert "error limit reached" in last["message"]
 
 
 async def test_client_nests_within_limits_gets_answer() -> None:

@@ -7,10 +7,13 @@ import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from starlette.requests import Request
+from starlette.responses import Response
 
+from graph.bodies import Bodies
 from graph.costs import Limits
 from tests.graph import toys
-from tests.graph.toys import GRAPHQL, JSON, ask, client, code
+from tests.graph.toys import GRAPHQL, JSON, Context, ask, client, code, endpoint
 
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 RESPONSE = "application/graphql-response+json; charset=utf-8"
@@ -211,11 +214,41 @@ async def test_client_nulls_required_argument_by_variable_gets_bad_user_input() 
 
 
 async def test_client_sends_endless_wrong_values_gets_bounded_answer() -> None:
-    wrong = {"name": "x", "colours": ["x" * 40] * 20_000}
+    wrong = {"name": "x", "colours": ["x" * 40] * 7_000}
     response = await ask("query ($item: ItemInput!) { save(item: $item) }", variables={"item": wrong})
     assert response.status_code == 400
     assert len(response.json()["errors"]) == 51
     assert len(response.content) < 20_000
+
+
+async def test_client_sends_more_values_than_any_operation_takes_and_is_refused_before_they_are_converted() -> None:
+    wrong = {"name": "x", "colours": ["x"] * 7_500}
+    response = await ask("query ($item: ItemInput!) { save(item: $item) }", variables={"item": wrong})
+    assert (response.status_code, code(response)) == (400, "QUERY_TOO_COMPLEX")
+    assert response.json()["errors"][0]["extensions"]["limit"] == "values"
+    assert (await ask("{ hello }", variables={str(number): {"a": []} for number in range(4_000)})).status_code == 400
+
+
+async def test_nobody_sends_more_values_than_it_takes_from_nobody_and_must_sign_in() -> None:
+    async def nobody(request: Request, response: Response) -> Context:
+        return Context(request, response, "FR", is_known=False)
+
+    async def asked(number: int, app: Any = None) -> httpx.Response:
+        item = {"name": "x", "colours": ["x"] * number}
+        return await ask("query ($item: ItemInput!) { save(item: $item) }", app, variables={"item": item})
+
+    app = Bodies(endpoint(build_context=nobody))
+    assert [code(await asked(1_000, app)), (await asked(1_000, app)).status_code] == ["UNAUTHENTICATED", 401]
+    assert len((await asked(100, app)).json()["errors"]) == 51  # converted, each found wrong
+    assert len((await asked(1_000)).json()["errors"]) == 51
+
+
+async def test_client_sends_json_of_endless_values_and_is_refused_before_it_is_decoded() -> None:
+    text = '{"query": "{ hello }", "variables": {"a": [' + "{}," * 100_001 + "{}]}}"
+    async with client() as http:
+        response = await http.post("/graphql", content=text, headers=GRAPHQL | {"content-type": "application/json"})
+    assert (response.status_code, code(response)) == (400, "BAD_REQUEST")
+    assert response.json()["errors"][0]["message"] == "The request body holds too many values."
 
 
 async def test_client_sends_huge_query_of_one_word_gets_short_message() -> None:

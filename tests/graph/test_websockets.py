@@ -240,6 +240,12 @@ async def test_a_message_over_a_mebibyte_is_closed_with_1009(url: str) -> None:
         assert await reader.close_code() == 1009
 
 
+async def test_a_message_of_endless_values_is_closed_with_4400(url: str) -> None:
+    async with Reader.at(url) as reader:
+        await reader.connection.send('{"type": "ping", "payload": {"a": [' + "0," * 100_001 + "0]}}")
+        assert await reader.close_code() == 4400
+
+
 async def test_random_messages_never_break_the_server(url: str) -> None:
     chance = random.Random(5)
     values: list[Any] = [None, True, 0, 1.5, "", "1", [], {}, {"query": "{ __typename }"}, {"query": "{"}, "é\u0000"]

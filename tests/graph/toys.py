@@ -32,6 +32,7 @@ class Context:
     request: Request
     response: Response
     language: str
+    is_known: bool = True
 
 
 @strawberry.enum
