@@ -16,8 +16,8 @@ from graph.connections import Connections, source_of
 from graph.protocols import WebSocketProtocol
 
 PIECE_BYTES: Final = 2 * 1024
-FRAMES_AT_ONCE: Final = 2_000
-FRAMES_A_SECOND: Final = 200.0
+FRAMES_AT_ONCE: Final = 1_500  # a page may ask a thousand questions as it opens
+FRAMES_A_SECOND: Final = 100.0
 MOST_FRAGMENTS: Final = 1_000  # frames that one message may come in
 
 
