@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from models.accounts import Language
+from models.accounts.accounts import Language
 
 MOST_CHARACTERS = 2048
 MOST_RANGES = 64

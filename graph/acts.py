@@ -9,8 +9,8 @@ from starlette.requests import Request
 from graph import layouts
 from graph.authentication import Authentication
 from graph.limits import Limits
-from models.errors import DomainError, RateLimited
-from models.tokens import Purpose
+from models.accounts.tokens import Purpose
+from models.errors.errors import DomainError, RateLimited
 from resolvers import accounts, credentials, deactivations, digests, links, profiles, security_events, sessions
 from resolvers.scope import Scope
 

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from graph.operators import Refused, within
 from graph.settings import Settings
-from models.keys import ApiKey
+from models.activities.api_keys import ApiKey
 from resolvers import keys
 from resolvers.scope import Scope
 

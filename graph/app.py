@@ -48,10 +48,10 @@ from graph.streaming import Live
 from graph.traffic import Traffic
 from graph.wakings import Wakings
 from mailer.seals import Sealer
-from models import database, waits
-from models.accounts import Language
-from models.documents import Quota
-from models.errors import DatabaseAway, RateLimited
+from models.accounts.accounts import Language
+from models.db import database, timeouts
+from models.documents.documents import Quota
+from models.errors.errors import DatabaseAway, RateLimited
 from resolvers import scope as scopes
 from resolvers import security_events
 from resolvers.scope import Office
@@ -160,7 +160,7 @@ class Running:
     async def _opened(self) -> None:
         if self.prepare is not None:
             await self.prepare(self.office)
-        with waits.patient(waits.WORK):  # which the tasks that are started here have too
+        with timeouts.patient(timeouts.WORK):  # which the tasks that are started here have too
             if self.live is not None:
                 await self.live.start()
             if self.works:

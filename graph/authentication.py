@@ -10,10 +10,11 @@ from starlette.responses import Response
 from graph import accept, limits, origins
 from graph.limits import Limits
 from graph.origins import Trusted
-from models import keys, sessions
-from models.accounts import Language
-from models.actors import Actor
-from models.devices import KEPT
+from models.accounts import sessions
+from models.accounts.accounts import Language
+from models.accounts.actors import Actor
+from models.accounts.devices import KEPT
+from models.activities import api_keys
 from resolvers import security_events
 from resolvers.scope import Office, Scope
 from schema.context import Context, NoCookies
@@ -48,7 +49,7 @@ class Authentication:
         scope = self.scope(request, actor)
         scope.request_id = request_id or scope.request_id
         key = api_key_of(request)
-        scope.integration = await keys.integration_of(key, now=self.office.clock()) if key else None
+        scope.integration = await api_keys.integration_of(key, now=self.office.clock()) if key else None
         if key and scope.integration is None:
             security_events.note(scope, security_events.UNKNOWN_API_KEY, request.url.path)
         if bearer and actor is None:

@@ -15,11 +15,12 @@ import structlog
 
 from graph.deliveries import Deliveries, Group
 from graph.metrics import Metrics
-from models import changes, sessions
-from models.actors import Actor
-from models.changes import Change, Position, Stretch, Topic
-from models.endings import RightLost, ServerStopping, SessionOver, StreamEnded
-from models.errors import Conflict, DatabaseAway
+from models.accounts import sessions
+from models.accounts.actors import Actor
+from models.errors.errors import Conflict, DatabaseAway
+from models.errors.stream_endings import RightLost, ServerStopping, SessionOver, StreamEnded
+from models.events import changes
+from models.events.changes import Change, Position, Stretch, Topic
 from resolvers.changes import Level, Watch, level_of
 from resolvers.scope import Office, Scope
 

@@ -17,8 +17,9 @@ from mailer import outbox
 from mailer.failures import TransportFailure
 from mailer.seals import Sealer
 from mailer.transport import open_transport
-from models import database, services
-from models.errors import DatabaseAway
+from models.db import database
+from models.errors.errors import DatabaseAway
+from models.structures import services
 from resolvers import storage
 from resolvers.scope import utc_now
 

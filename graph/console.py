@@ -7,7 +7,7 @@ import typer
 
 from graph import api_keys, checks, logs, operators, outboxes, permissions, serving
 from graph.settings import SettingsRefused
-from models.errors import DatabaseAway
+from models.errors.errors import DatabaseAway
 
 app = typer.Typer(
     name="rattache",

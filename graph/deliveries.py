@@ -15,10 +15,10 @@ from graph import answers
 from graph.executions import Executions, Ready
 from graph.masking import cause
 from graph.metrics import Metrics
-from models.accounts import Language
-from models.actors import Actor
-from models.changes import Change, Topic
-from models.errors import DatabaseAway
+from models.accounts.accounts import Language
+from models.accounts.actors import Actor
+from models.errors.errors import DatabaseAway
+from models.events.changes import Change, Topic
 from resolvers.changes import Level, Watch, Witness
 from resolvers.scope import Office
 from schema.context import Context

@@ -9,17 +9,18 @@ from typing import Any
 from graph import starting
 from graph.settings import Settings, SettingsRefused
 from mailer import outbox
-from models import accounts, database
-from models import structures as houses
-from models.accounts import Account, AccountState
-from models.activities import ActivityKind
-from models.actors import Actor, Integration, PlatformRole
-from models.attachments import Role
-from models.documents import DocumentType, File
-from models.identifiers import IdentifierType
-from models.profiles import Language, email_key
-from models.reading import Selection
-from models.spaces import SpaceCode
+from models.accounts import accounts
+from models.accounts.accounts import Account, AccountState
+from models.accounts.actors import Actor, Integration, PlatformRole
+from models.accounts.profiles import Language, email_key
+from models.activities.activities import ActivityKind
+from models.attachments.attachments import Role
+from models.db import database
+from models.db.query import Selection
+from models.documents.documents import DocumentType, File
+from models.structures import structures as houses
+from models.structures.identifiers import IdentifierType
+from models.subscriptions.spaces import SpaceCode
 from resolvers import accounts as entries
 from resolvers import (
     activities,

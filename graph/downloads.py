@@ -14,9 +14,9 @@ from starlette.routing import BaseRoute, Route
 
 from graph import ranges, transfers
 from graph.authentication import Authentication
-from models import filenames
-from models.accounts import Language
-from models.errors import DatabaseAway, DomainError
+from models.accounts.accounts import Language
+from models.documents import filenames
+from models.errors.errors import DatabaseAway, DomainError
 from resolvers import downloads
 from resolvers.scope import Scope
 

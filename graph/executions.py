@@ -16,7 +16,7 @@ from strawberry.types.execution import PreExecutionError
 from graph import costs, masking
 from graph.documents import Documents, Prepared
 from graph.operations import Opening
-from models.errors import OperationTimedOut, Unauthenticated
+from models.errors.errors import OperationTimedOut, Unauthenticated
 
 OPERATION_SECONDS = 30.0  # for a query or mutation, and until a stream is open
 Build = Callable[[], Awaitable[Any]]

@@ -13,9 +13,9 @@ from starlette.routing import BaseRoute, Route
 from graph import sheets, transfers
 from graph.authentication import Authentication
 from graph.sheets import Sheet
-from models.accounts import Language
-from models.errors import DatabaseAway, DomainError
-from models.folding import fold
+from models.accounts.accounts import Language
+from models.db.normalisation import fold
+from models.errors.errors import DatabaseAway, DomainError
 from resolvers import exports
 from resolvers.scope import Scope
 from resolvers.tickets import Ticket

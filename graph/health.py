@@ -10,8 +10,9 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from graph.metrics import Metrics
-from models import database, outbox
-from models.errors import DatabaseAway
+from models.db import database
+from models.errors.errors import DatabaseAway
+from models.mail import outbox
 
 READY_SECONDS = 1.5  # whoever asks whether the server is ready waits for no database that says nothing
 NEVER_KEPT = {"Cache-Control": "no-store"}

@@ -15,11 +15,11 @@ from typing import IO, Any
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-from models import directories
-from models.accounts import Language
-from models.directories import Entry, Tally
-from models.errors import DomainError, Invalid
-from models.structures import StructureKind
+from models.accounts.accounts import Language
+from models.errors.errors import DomainError, Invalid
+from models.structures import directory
+from models.structures.directory import Entry, Tally
+from models.structures.structures import StructureKind
 from schema import wording
 
 BATCH = 1000
@@ -88,11 +88,11 @@ async def import_structures(
                 tally.refused += 1
                 refuse.writerow(_told(number, error, line, language))
             if len(batch.entries) == BATCH:
-                await directories.absorb(batch.entries, tally, at)
+                await directory.absorb(batch.entries, tally, at)
                 batch.entries.clear()
                 advance(reading.position())
         if batch.entries:
-            await directories.absorb(batch.entries, tally, at)
+            await directory.absorb(batch.entries, tally, at)
         advance(reading.position())
     return tally
 
@@ -108,7 +108,7 @@ def _checked(
     """The entry of a line that is right and whose identifier no line before it has."""
     if cells is None or len(cells) != len(header):
         raise Invalid(rule="cells")
-    entry = directories.check(line, kind, tally)
+    entry = directory.check(line, kind, tally)
     key = hash((entry.identifier_type, entry.identifier))
     if key in seen:
         raise Invalid("Identifiant", rule="repeated")

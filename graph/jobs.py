@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import structlog
 
-from models.errors import DatabaseAway
+from models.errors.errors import DatabaseAway
 from resolvers import digests, endings, offers, reminders, scans, sweeps, vacancies
 from resolvers.scope import Office, Scope
 

@@ -14,7 +14,7 @@ from starlette.types import Scope
 
 from graph import accept
 from graph.accept import LANGUAGES
-from models.accounts import Language
+from models.accounts.accounts import Language
 
 TEMPLATES = Path(__file__).parent / "templates"
 STATIC = Path(__file__).parent / "static"

@@ -21,7 +21,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from graph import answers, sources
 from graph.connections import Connections
-from models.errors import RateLimited
+from models.errors.errors import RateLimited
 
 EVERYTHING = RateLimitItemPerMinute(600)
 ONE_OPERATION = RateLimitItemPerMinute(30)

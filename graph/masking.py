@@ -7,18 +7,18 @@ from typing import Any, Final, Generic, TypeVar
 import structlog
 from graphql import GraphQLError, GraphQLSyntaxError
 
-from models.document_errors import StorageAway
-from models.endings import StreamEnded
-from models.errors import (
+from models.errors.errors import (
     DatabaseAway,
     DomainError,
     Forbidden,
     NotFound,
     OperationTimedOut,
     RateLimited,
+    StorageAway,
     TooLong,
     Unauthenticated,
 )
+from models.errors.stream_endings import StreamEnded
 
 Language = TypeVar("Language")
 Expected = DomainError | Unauthenticated | RateLimited | OperationTimedOut | DatabaseAway | StreamEnded

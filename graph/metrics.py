@@ -8,7 +8,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from mailer.courier import OUTCOMES
-from models import database
+from models.db import database
 from resolvers import security_events, storage
 
 PLACES = ("graphql", "account", "exports", "mails", "static", "healthz", "readyz", "metrics")

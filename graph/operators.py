@@ -12,12 +12,12 @@ from rich.table import Table
 from graph import imports, jobs, logs, settings, starting, workers
 from graph.app import office_of
 from graph.settings import Settings
-from models import database, waits
-from models.accounts import Language
-from models.actors import PlatformRole
-from models.directories import Tally
-from models.errors import DomainError
-from models.structures import StructureKind
+from models.accounts.accounts import Language
+from models.accounts.actors import PlatformRole
+from models.db import database, timeouts
+from models.errors.errors import DomainError
+from models.structures.directory import Tally
+from models.structures.structures import StructureKind
 from resolvers import operators
 from resolvers.scope import Scope
 from schema.wording import explain
@@ -46,7 +46,7 @@ def within(act: Callable[[Scope, Settings], Awaitable[Result]]) -> Result:
     async def opened() -> Result:
         await starting.open_database(chosen.database, migrate=database.is_sqlite_url(chosen.database))
         try:
-            with waits.patient(waits.WORK):
+            with timeouts.patient(timeouts.WORK):
                 return await act(Scope(office, language=Language.EN), chosen)
         except DomainError as error:
             raise Refused(explain(error, Language.EN)) from error

@@ -13,8 +13,8 @@ from graph import settings, workers
 from graph.operators import Refused, within
 from graph.settings import Settings
 from mailer import outbox, previews
-from models.deliveries import MailAttempt
-from models.outbox import Mail, MailState
+from models.mail.mail_attempts import MailAttempt
+from models.mail.outbox import Mail, MailState
 from resolvers.scope import Scope
 
 mail = typer.Typer(help="Look at the outbox, try again what was given up, see how mails read.", no_args_is_help=True)

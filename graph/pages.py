@@ -16,9 +16,9 @@ from starlette.routing import BaseRoute, Route
 
 from graph import forms, layouts
 from graph.origins import Trusted
-from models.accounts import Language
-from models.errors import DatabaseAway, DomainError, ExpiredToken, Invalid, InvalidToken, Missing, RateLimited
-from models.tokens import Purpose
+from models.accounts.accounts import Language
+from models.accounts.tokens import Purpose
+from models.errors.errors import DatabaseAway, DomainError, ExpiredToken, Invalid, InvalidToken, Missing, RateLimited
 
 
 class AccountActs(Protocol):

@@ -7,7 +7,7 @@ from itertools import islice
 import structlog
 
 from graph.broadcasts import POLL_SECONDS, Broadcast
-from models.errors import DatabaseAway
+from models.errors.errors import DatabaseAway
 
 MOST_AT_ONCE = 100  # people in one question, so that what has to be delivered never waits long for it
 MOST_IN_A_SECOND = 1_000

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from models.document_errors import StorageAway
+from models.errors.errors import StorageAway
 
 DEFAULT_PORT = 3310
 SECONDS = 60.0  # for one document, to the verdict

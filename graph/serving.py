@@ -25,7 +25,7 @@ from graph import (
     workers,
 )
 from graph.settings import LOOPBACK, Settings, SettingsRefused
-from models import database
+from models.db import database
 from schema import sdl
 
 OPTIONS = "RATTACHE_SERVE"  # how the options reach the processes of `--workers`: a host, and the words that follow

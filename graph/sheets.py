@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from models.accounts import Language
+from models.accounts.accounts import Language
+from models.db.query import Row
+from models.events.summaries import ROLES
 from models.exports import AttachedUser
-from models.reading import Row
-from models.spaces import WORDING, SpaceCode
-from models.summaries import ROLES
+from models.subscriptions.spaces import WORDING, SpaceCode
 
 BYTE_ORDER_MARK = "\ufeff".encode()  # without it, spreadsheets take the file for one of a local code page
 BETWEEN = " | "  # between the several values of one cell

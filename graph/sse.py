@@ -21,8 +21,8 @@ from graph.executions import Ready
 from graph.protocols import Line
 from graph.readers import Reader
 from graph.streaming import Live
-from models.actors import Actor
-from models.endings import ReaderTooSlow, ServerStopping, StreamEnded
+from models.accounts.actors import Actor
+from models.errors.stream_endings import ReaderTooSlow, ServerStopping, StreamEnded
 
 MEDIA_TYPE = "text/event-stream"
 HEADERS = {

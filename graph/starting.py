@@ -4,8 +4,8 @@ import asyncio
 
 import structlog
 
-from models import database
-from models.errors import DatabaseAway
+from models.db import database
+from models.errors.errors import DatabaseAway
 
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 15.0

@@ -20,10 +20,10 @@ from graph.limits import EVERYTHING, source_of
 from graph.metrics import Metrics
 from graph.patrols import Patrol
 from graph.wakings import Wakings
-from models.accounts import Language
-from models.actors import Actor
-from models.endings import ServerStopping, SessionOver, StreamEnded
-from models.errors import RateLimited
+from models.accounts.accounts import Language
+from models.accounts.actors import Actor
+from models.errors.errors import RateLimited
+from models.errors.stream_endings import ServerStopping, SessionOver, StreamEnded
 from resolvers import security_events
 from resolvers.changes import Watch
 from schema.context import Context

@@ -12,9 +12,15 @@ from starlette.types import Scope as Asgi
 
 from graph import layouts
 from graph.authentication import Authentication
-from models.accounts import Language
-from models.document_errors import DocumentBeingChecked, DocumentRefused
-from models.errors import DatabaseAway, DomainError, ExpiredToken, RateLimited
+from models.accounts.accounts import Language
+from models.errors.errors import (
+    DatabaseAway,
+    DocumentBeingChecked,
+    DocumentRefused,
+    DomainError,
+    ExpiredToken,
+    RateLimited,
+)
 from resolvers import security_events, tickets
 from resolvers.scope import Scope
 from resolvers.signatures import PARAMETER

@@ -17,8 +17,8 @@ from starlette.routing import BaseRoute, Route
 
 from graph import forms, layouts
 from graph.pages import Explain, answered
-from models.accounts import Language
-from models.errors import DomainError, InvalidToken
+from models.accounts.accounts import Language
+from models.errors.errors import DomainError, InvalidToken
 
 WORD = "unsubscribe"
 ADDRESS = f"/account/{WORD}"

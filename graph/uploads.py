@@ -16,8 +16,8 @@ from starlette.requests import Request
 from strawberry.http import GraphQLRequestData
 
 from graph import answers, origins, parameters, requests
-from models.contents import ENDS, MOST_BYTES
-from models.documents import File
+from models.documents.content_types import ENDS, MOST_BYTES
+from models.documents.documents import File
 from resolvers.documents import Upload
 
 MEBIBYTE = 1024 * 1024

@@ -13,8 +13,8 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeout
 
-from models import database
-from models.notices import Notices
+from models.db import database
+from models.db.notices import Notices
 
 PAUSE_SECONDS = 1.0
 ALIVE_SECONDS = 5.0  # of silence, after which Redis is asked whether it is there

@@ -22,9 +22,9 @@ from graph.deliveries import failed
 from graph.protocols import Line
 from graph.readers import Reader
 from graph.streaming import Live
-from models.actors import Actor
-from models.endings import ReaderTooSlow, RightLost, ServerStopping, SessionOver, StreamEnded
-from models.errors import DatabaseAway
+from models.accounts.actors import Actor
+from models.errors.errors import DatabaseAway
+from models.errors.stream_endings import ReaderTooSlow, RightLost, ServerStopping, SessionOver, StreamEnded
 
 PROTOCOL: Final = "graphql-transport-ws"
 INIT_SECONDS: Final = 5.0

@@ -18,8 +18,8 @@ from mailer.courier import Courier
 from mailer.rendering import Letterhead
 from mailer.seals import Sealer
 from mailer.transport import open_transport
-from models import database, waits
-from models.errors import DatabaseAway
+from models.db import database, timeouts
+from models.errors.errors import DatabaseAway
 from resolvers import wishes
 from resolvers.scope import Office, Scope
 
@@ -129,7 +129,7 @@ async def work(settings: Settings, office: Office, bell: Bell) -> None:
         opening.result()
         is_open.set()
         crew = Crew(settings, office, bell, metrics)
-        with waits.patient(waits.WORK):
+        with timeouts.patient(timeouts.WORK):
             working = asyncio.create_task(crew.run())
         log.info("worker_started")
         await asyncio.wait((working, ended), return_when=asyncio.FIRST_COMPLETED)

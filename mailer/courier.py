@@ -28,10 +28,10 @@ from mailer.ledgers import Ledger
 from mailer.rendering import Letterhead
 from mailer.seals import Sealer
 from mailer.transport import Transport
-from models import deliveries
-from models.deliveries import Try
-from models.outbox import Mail, MailState
-from models.reading import Row
+from models.db.query import Row
+from models.mail import mail_attempts
+from models.mail.mail_attempts import Try
+from models.mail.outbox import Mail, MailState
 
 BATCH = 20
 LEASE = timedelta(seconds=30)
@@ -160,7 +160,7 @@ class Courier:
             if mails:
                 told = await digests.matter(mails, now.astimezone(self._zone).date())
                 accounts = {mail.account_id for mail in mails if mail.account_id}
-                self._ledger.expect(await deliveries.refused_among(accounts))
+                self._ledger.expect(await mail_attempts.refused_among(accounts))
                 await self._begin_each(Batch(mails, told), waiting)
         finally:
             await self._holds.release(waiting)
@@ -298,14 +298,14 @@ class Courier:
         if due_at >= (mail.expires_at or mail.give_up_at):
             await self._bury(tried, MailState.EXPIRED if mail.expires_at else MailState.EXHAUSTED)
             return
-        await deliveries.postponed(tried, due_at)
+        await mail_attempts.postponed(tried, due_at)
         self._holds.forget(mail.id)
         self._count("postponed")
         fate = {"attempt": mail.attempts, "code": tried.code, "due_at": due_at}
         log.warning("mail_postponed", mail=mail.id, kind=mail.message, **fate)
 
     async def _bury(self, tried: Try, state: MailState, *, unreachable: bool = False) -> None:
-        await deliveries.given_up(tried, state, unreachable=unreachable)
+        await mail_attempts.given_up(tried, state, unreachable=unreachable)
         mail = tried.mail
         self._holds.forget(mail.id)
         self._count(state.value.lower())

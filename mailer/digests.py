@@ -12,13 +12,14 @@ from typing import Any, ClassVar
 
 from mailer import wording
 from mailer.facts import Message, name_of
-from models import digests, summaries
-from models.accounts import Language
-from models.activities import ActivityKind
-from models.digests import Periodical
-from models.outbox import Mail
-from models.reading import Row
-from models.spaces import WORDING, SpaceCode
+from models.accounts.accounts import Language
+from models.activities.activities import ActivityKind
+from models.db.query import Row
+from models.events import summaries
+from models.mail import digests
+from models.mail.digests import Periodical
+from models.mail.outbox import Mail
+from models.subscriptions.spaces import WORDING, SpaceCode
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from models import outbox
+from models.mail import outbox
 
 BEATS = 4  # in the length of a lease: how often it is lengthened
 # A mail is finished only while the lease has this share of its length before it; and leases that lapsed are taken over

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Callable, Collection
 from contextlib import suppress
 
-from models import deliveries
-from models.deliveries import Try
+from models.mail import mail_attempts
+from models.mail.mail_attempts import Try
 
 # A commit waits for the disk, a mail server on the same network hardly: while one group is being recorded the next is
 # sent. If the process dies, what stands here arrives twice, so little may.
@@ -72,7 +72,7 @@ class Ledger:
     async def _write(self) -> None:
         while group := list(self._unrecorded.values()):
             again, self._uncertain = self._uncertain, True
-            await deliveries.sent(group, refused=self._refused, again=again)
+            await mail_attempts.sent(group, refused=self._refused, again=again)
             self._uncertain = False
             for tried in group:
                 self._unrecorded.pop(tried.mail.id, None)

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from mailer.facts import LinkMessage, Message, Reader
-from models.attachments import Role
-from models.spaces import SpaceCode
-from models.subscriptions import SubscriptionMode
+from models.attachments.attachments import Role
+from models.subscriptions.spaces import SpaceCode
+from models.subscriptions.subscriptions import SubscriptionMode
 
 
 # ------------------------------------------------------------------ the account

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from mailer import payloads
 from mailer.facts import LinkMessage, Message, name_of
 from mailer.seals import SealBroken, Sealer
-from models import deliveries, outbox
-from models.deliveries import MailAttempt
-from models.outbox import Mail, MailState, NewMail
+from models.mail import mail_attempts, outbox
+from models.mail.mail_attempts import MailAttempt
+from models.mail.outbox import Mail, MailState, NewMail
 
 RETRY_FOR = timedelta(days=3)
 LANGUAGES = ("fr", "en")
@@ -114,7 +114,7 @@ async def shown(mail_id: int) -> Mail | None:
 
 async def attempts_of(mail_id: int) -> list[MailAttempt]:
     """The tries to send a mail, the first one first."""
-    return await deliveries.attempts_of(mail_id)
+    return await mail_attempts.attempts_of(mail_id)
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from typing import Any, get_args, get_type_hints
 from mailer.catalogues import MESSAGES
 from mailer.facts import LinkToken, Message, Reader
 from mailer.seals import Sealer
-from models.attachments import Role
-from models.spaces import SpaceCode
-from models.subscriptions import SubscriptionMode
+from models.attachments.attachments import Role
+from models.subscriptions.spaces import SpaceCode
+from models.subscriptions.subscriptions import SubscriptionMode
 
 
 class UnknownMessage(Exception):

@@ -11,7 +11,7 @@ from mailer.outbox import LANGUAGES
 from mailer.rendering import Letterhead
 from mailer.samples import NOW, SAMPLES, rows_of
 from mailer.seals import Sealer
-from models.outbox import Mail
+from models.mail.outbox import Mail
 
 _SEALER = Sealer("a key that opens nothing, for previews", "rattache.example")
 

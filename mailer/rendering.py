@@ -18,11 +18,11 @@ from mailer import digests, headers, payloads, wording
 from mailer.digests import PeriodicalMessage, Section
 from mailer.facts import LinkMessage, Message
 from mailer.seals import Sealer
-from models.attachments import Role
-from models.outbox import Mail
-from models.reading import Row
-from models.spaces import WORDING, SpaceCode
-from models.subscriptions import SubscriptionMode
+from models.attachments.attachments import Role
+from models.db.query import Row
+from models.mail.outbox import Mail
+from models.subscriptions.spaces import WORDING, SpaceCode
+from models.subscriptions.subscriptions import SubscriptionMode
 
 TEMPLATES = Path(__file__).parent / "templates"
 _BETWEEN = "\x1f"

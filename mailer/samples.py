@@ -8,11 +8,11 @@ from typing import Any
 from mailer import messages
 from mailer.digests import ActivityDigest, WeeklyRecap
 from mailer.facts import LinkToken, Message, Reader, name_of
-from models.activities import ActivityKind
-from models.attachments import Role
-from models.reading import Row
-from models.spaces import SpaceCode
-from models.subscriptions import SubscriptionMode
+from models.activities.activities import ActivityKind
+from models.attachments.attachments import Role
+from models.db.query import Row
+from models.subscriptions.spaces import SpaceCode
+from models.subscriptions.subscriptions import SubscriptionMode
 
 NOW = datetime(2026, 11, 24, 13, 5, tzinfo=UTC)
 TOKEN = "tok-_en1234567890"  # noqa: S105 - opens nothing

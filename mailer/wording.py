@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, format_datetime
 
-from models import texts
-from models.activities import ActivityKind
-from models.attachments import Role
-from models.subscriptions import SubscriptionMode
+from models.activities.activities import ActivityKind
+from models.attachments.attachments import Role
+from models.db import texts
+from models.subscriptions.subscriptions import SubscriptionMode
 
 PHRASES = {
     "fr": {

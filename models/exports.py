@@ -4,13 +4,13 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from models import structures as structures_
-from models.accounts import ACCOUNTS, BY_NAME
-from models.attachments import ATTACHMENTS, LIVE_SQL
-from models.reading import Page, Row, Selection, Source
-from models.services import BY_CODE, SERVICES
-from models.structures import ADDRESS, StructureSearch
-from models.subscriptions import SUBSCRIPTIONS
+from models.accounts.accounts import ACCOUNTS, BY_NAME
+from models.attachments.attachments import ATTACHMENTS, LIVE_SQL
+from models.db.query import Page, Row, Selection, Source
+from models.structures import structures as structures_
+from models.structures.services import BY_CODE, SERVICES
+from models.structures.structures import ADDRESS, StructureSearch
+from models.subscriptions.subscriptions import SUBSCRIPTIONS
 
 BATCH = 250
 # Finding the matches anew for each batch is quick for few of them; for more, walking along all names once is.

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from models import access
-from models.access import AccessReason
-from models.errors import NotFound
-from models.spaces import SpaceCode
+from models.errors.errors import NotFound
+from models.subscriptions import access
+from models.subscriptions.access import AccessReason
+from models.subscriptions.spaces import SpaceCode
 from resolvers.scope import Scope
 
 

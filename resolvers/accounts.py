@@ -7,9 +7,13 @@ from mailer.facts import LinkToken
 from mailer.messages import AccountReactivated as AccountReactivatedMail
 from mailer.messages import AccountReopened as AccountReopenedMail
 from mailer.messages import AccountSuspended as AccountSuspendedMail
-from models import accounts, attachments, deciders, devices, profiles, sessions, structures, texts, tokens
-from models.accounts import ACCOUNTS, Account, AccountState
-from models.errors import (
+from models.accounts import accounts, devices, profiles, sessions, tokens
+from models.accounts.accounts import ACCOUNTS, Account, AccountState
+from models.accounts.tokens import Purpose
+from models.attachments import attachments, deciders
+from models.db import texts
+from models.db.query import Row, Selection
+from models.errors.errors import (
     ConfirmationRequired,
     Conflict,
     DomainError,
@@ -19,9 +23,8 @@ from models.errors import (
     TransitionNotAllowed,
     refuse_if_any,
 )
-from models.events import AccountActivated, AccountReopened, AccountSuspended, ActivationResent
-from models.reading import Row, Selection
-from models.tokens import Purpose
+from models.events.events import AccountActivated, AccountReopened, AccountSuspended, ActivationResent
+from models.structures import structures
 from resolvers import credentials, links, users, vacancies, wishes
 from resolvers import sessions as entries
 from resolvers.policy import Right, has, require

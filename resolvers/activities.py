@@ -4,10 +4,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 
-from models import accounts, activities, identifiers, keys, services, texts
-from models.activities import ACTIVITIES, CONCERNS_VIEWER, NEWEST_FIRST, UNACKNOWLEDGED, Activity, ActivityKind
-from models.actors import Integration
-from models.errors import (
+from models.accounts import accounts
+from models.accounts.actors import Integration
+from models.activities import activities, api_keys
+from models.activities.activities import (
+    ACTIVITIES,
+    CONCERNS_VIEWER,
+    NEWEST_FIRST,
+    UNACKNOWLEDGED,
+    Activity,
+    ActivityKind,
+)
+from models.db import texts
+from models.db.query import Page, Row, Selection, Slice
+from models.errors.errors import (
     AcknowledgementNotAsked,
     ActivityKeyTaken,
     DomainError,
@@ -16,11 +26,11 @@ from models.errors import (
     Unauthenticated,
     collected,
 )
-from models.events import ActivityAcknowledged, ActivityRecorded
-from models.identifiers import IdentifierType
-from models.reading import Page, Row, Selection, Slice
-from models.spaces import SpaceCode
-from models.structures import STRUCTURES
+from models.events.events import ActivityAcknowledged, ActivityRecorded
+from models.structures import identifiers, services
+from models.structures.identifiers import IdentifierType
+from models.structures.structures import STRUCTURES
+from models.subscriptions.spaces import SpaceCode
 from resolvers.scope import Record, Scope
 from resolvers.targets import MOST_AT_ONCE
 
@@ -87,7 +97,7 @@ async def record(scope: Scope, given: Sequence[NewActivity]) -> Done:
     if not wanted:
         return done
     async with scope.transaction() as write:
-        if not await keys.hold(integration.key_id):
+        if not await api_keys.hold(integration.key_id):
             raise Unauthenticated
         known = await _recorded(integration.key_id, wanted)
         new = {key: content for key, (_, content) in wanted.items() if key not in known}

@@ -8,9 +8,10 @@ from mailer.messages import AttachmentDeactivated as DeactivatedMail
 from mailer.messages import AttachmentReactivated as ReactivatedMail
 from mailer.messages import AttachmentRemoved as RemovedMail
 from mailer.messages import AttachmentUpdated as UpdatedMail
-from models import attachments, structures, texts
-from models.attachments import Attachment, AttachmentStatus, DecisionAct, Role
-from models.errors import (
+from models.attachments import attachments
+from models.attachments.attachments import Attachment, AttachmentStatus, DecisionAct, Role
+from models.db import texts
+from models.errors.errors import (
     DomainError,
     Forbidden,
     Invalid,
@@ -21,13 +22,9 @@ from models.errors import (
     collected,
     refuse_if_any,
 )
-from models.events import (
-    AttachmentDeactivated,
-    AttachmentReactivated,
-    AttachmentRemoved,
-    AttachmentUpdated,
-)
-from models.structures import Structure
+from models.events.events import AttachmentDeactivated, AttachmentReactivated, AttachmentRemoved, AttachmentUpdated
+from models.structures import structures
+from models.structures.structures import Structure
 from resolvers import entitlements, periods, seats
 from resolvers.policy import may_act, may_manage, require
 from resolvers.requests import LONGEST_COMMENT

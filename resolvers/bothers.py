@@ -2,8 +2,8 @@
 
 from datetime import timedelta
 
-from models import brakes
-from models.errors import TooManyMails
+from models.accounts import throttle
+from models.errors.errors import TooManyMails
 from resolvers.scope import Scope
 
 HOUR = timedelta(hours=1)
@@ -21,10 +21,10 @@ async def count(scope: Scope, kind: str, recipient: str, *path: str, received: i
     """
     sender = str(scope.signed_in().account_id)
     for key, most in (
-        (brakes.key_of(f"sent {kind}", sender), SENT_AN_HOUR),
-        (brakes.key_of(f"received {kind}", recipient), received),
+        (throttle.key_of(f"sent {kind}", sender), SENT_AN_HOUR),
+        (throttle.key_of(f"received {kind}", recipient), received),
     ):
-        if not await brakes.take_along(key, scope.now(), most=most, per=HOUR):
+        if not await throttle.take_along(key, scope.now(), most=most, per=HOUR):
             raise TooManyMails(*path, most=most)
 
 
@@ -34,6 +34,6 @@ async def count_contact_address(scope: Scope, *path: str) -> None:
     Raises:
         TooManyMails: after 5 of them in an hour.
     """
-    key = brakes.key_of("contact address", str(scope.signed_in().account_id))
-    if not await brakes.take(key, scope.now(), most=CONTACT_ADDRESSES_AN_HOUR, per=HOUR):
+    key = throttle.key_of("contact address", str(scope.signed_in().account_id))
+    if not await throttle.take(key, scope.now(), most=CONTACT_ADDRESSES_AN_HOUR, per=HOUR):
         raise TooManyMails(*path, most=CONTACT_ADDRESSES_AN_HOUR)

@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from enum import IntEnum
 
-from models import changes
-from models.changes import Change, Position, Standing, Stretch, Topic
-from models.endings import RefetchNeeded
-from models.errors import NotFound
+from models.errors.errors import NotFound
+from models.errors.stream_endings import RefetchNeeded
+from models.events import changes
+from models.events.changes import Change, Position, Standing, Stretch, Topic
 from resolvers.scope import Scope
 
 MOST_AT_ONCE = 100

@@ -5,10 +5,12 @@ from collections.abc import Iterable
 from mailer.facts import Message
 from mailer.messages import StructureIdentifierFreed as FreedMail
 from mailer.messages import StructureKindCorrected as KindMail
-from models import accounts, attachments, identifiers, spaces, structures, texts
-from models.accounts import AccountState
-from models.database import Duplicate
-from models.errors import (
+from models.accounts import accounts
+from models.accounts.accounts import AccountState
+from models.attachments import attachments
+from models.db import texts
+from models.db.database import Duplicate
+from models.errors.errors import (
     DomainError,
     Invalid,
     NotFound,
@@ -18,11 +20,13 @@ from models.errors import (
     collected,
     refuse_if_any,
 )
-from models.events import SpacesClosed, StructureEnded, StructureKindCorrected
-from models.events import StructureIdentifierFreed as IdentifierFreed
-from models.identifiers import IdentifierType
-from models.spaces import PUBLIC_ONLY
-from models.structures import Structure, StructureKind, StructureStatus
+from models.events.events import SpacesClosed, StructureEnded, StructureKindCorrected
+from models.events.events import StructureIdentifierFreed as IdentifierFreed
+from models.structures import identifiers, structures
+from models.structures.identifiers import IdentifierType
+from models.structures.structures import Structure, StructureKind, StructureStatus
+from models.subscriptions import spaces
+from models.subscriptions.spaces import PUBLIC_ONLY
 from resolvers import seats
 from resolvers.policy import require
 from resolvers.scope import Record, Scope

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 from mailer.messages import PasswordChanged as PasswordChangedMail
-from models import accounts, devices, passwords, profiles, sessions, tokens
-from models.accounts import Account
-from models.errors import DomainError, Missing, ReusedPassword, WrongSecretAnswer, collected, refuse_if_any
-from models.events import PasswordReset
-from models.passwords import Owner
-from models.tokens import Purpose
+from models.accounts import accounts, devices, passwords, profiles, sessions, tokens
+from models.accounts.accounts import Account
+from models.accounts.passwords import Owner
+from models.accounts.tokens import Purpose
+from models.errors.errors import DomainError, Missing, ReusedPassword, WrongSecretAnswer, collected, refuse_if_any
+from models.events.events import PasswordReset
 from resolvers import links, throttles, wishes
 from resolvers import sessions as entries
 from resolvers.scope import Scope

@@ -6,10 +6,12 @@ from datetime import datetime
 
 from mailer.messages import AccountDeactivated as AccountDeactivatedMail
 from mailer.messages import AccountReactivated as AccountReactivatedMail
-from models import accounts, attachments, deciders, structures, subscriptions, tokens
-from models.accounts import REACTIVATION_WINDOW, Account, AccountState
-from models.attachments import Attachment, AttachmentStatus
-from models.errors import (
+from models.accounts import accounts, tokens
+from models.accounts.accounts import REACTIVATION_WINDOW, Account, AccountState
+from models.accounts.tokens import Purpose
+from models.attachments import attachments, deciders
+from models.attachments.attachments import Attachment, AttachmentStatus
+from models.errors.errors import (
     ConfirmationRequired,
     Conflict,
     DomainError,
@@ -20,15 +22,11 @@ from models.errors import (
     collected,
     refuse_if_any,
 )
-from models.events import (
-    AccountDeactivated,
-    AccountReactivated,
-    AttachmentWithdrawn,
-    SpaceSubscriptionRemoved,
-)
-from models.structures import Structure
-from models.subscriptions import SpaceSubscriptionStatus
-from models.tokens import Purpose
+from models.events.events import AccountDeactivated, AccountReactivated, AttachmentWithdrawn, SpaceSubscriptionRemoved
+from models.structures import structures
+from models.structures.structures import Structure
+from models.subscriptions import subscriptions
+from models.subscriptions.subscriptions import SpaceSubscriptionStatus
 from resolvers import credentials, seats, terms, wishes
 from resolvers import sessions as entries
 from resolvers.accounts import end_access

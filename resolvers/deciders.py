@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from models import deciders
-from models.deciders import Deciders
+from models.attachments import deciders
+from models.attachments.deciders import Deciders
 from resolvers.scope import Scope
 
 

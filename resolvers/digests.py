@@ -12,11 +12,12 @@ from zoneinfo import ZoneInfo
 from mailer import outbox
 from mailer.digests import ActivityDigest, PeriodicalMessage, WeeklyRecap
 from mailer.outbox import Letter
-from models import accounts, digests
-from models.accounts import Account, AccountState
-from models.digests import DAILY, WEEKLY, Periodical
-from models.errors import InvalidToken
-from models.events import ActivityNotificationsStopped
+from models.accounts import accounts
+from models.accounts.accounts import Account, AccountState
+from models.errors.errors import InvalidToken
+from models.events.events import ActivityNotificationsStopped
+from models.mail import digests
+from models.mail.digests import DAILY, WEEKLY, Periodical
 from resolvers import jobs
 from resolvers.scope import Scope, recipient
 

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import IO, Any
 
-from models import accounts, documents
-from models.accounts import AccountState
-from models.document_errors import QuotaExceeded, StorageAway
-from models.documents import (
+from models.accounts import accounts
+from models.accounts.accounts import AccountState
+from models.db.query import Page, Row, Selection, Slice
+from models.documents import documents
+from models.documents.documents import (
     DOCUMENTS,
     NEWEST_FIRST,
     OF_VIEWER,
@@ -19,9 +20,17 @@ from models.documents import (
     DocumentType,
     File,
 )
-from models.errors import Conflict, DomainError, Missing, NotFound, Unauthenticated, refuse_if_any
-from models.events import DocumentAdded, DocumentRemoved, DocumentUpdated
-from models.reading import Page, Row, Selection, Slice
+from models.errors.errors import (
+    Conflict,
+    DomainError,
+    Missing,
+    NotFound,
+    QuotaExceeded,
+    StorageAway,
+    Unauthenticated,
+    refuse_if_any,
+)
+from models.events.events import DocumentAdded, DocumentRemoved, DocumentUpdated
 from resolvers import storage, sweeps, targets
 from resolvers.scope import Scope
 from resolvers.targets import Outcome

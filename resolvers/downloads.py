@@ -5,10 +5,18 @@ from typing import Any
 
 import structlog
 
-from models.document_errors import DocumentBeingChecked, DocumentRefused
-from models.documents import DocumentState
-from models.errors import DomainError, ExpiredToken, Missing, NotFound, TooMany, refuse_if_any
-from models.reading import Row, Selection
+from models.db.query import Row, Selection
+from models.documents.documents import DocumentState
+from models.errors.errors import (
+    DocumentBeingChecked,
+    DocumentRefused,
+    DomainError,
+    ExpiredToken,
+    Missing,
+    NotFound,
+    TooMany,
+    refuse_if_any,
+)
 from resolvers import documents, storage, tickets
 from resolvers.scope import Scope
 from resolvers.storage import ContentMissing

@@ -3,10 +3,13 @@
 from datetime import timedelta
 
 from mailer.messages import AttachmentEnding
-from models import accounts, attachments, occasions, reminders, structures
-from models.accounts import AccountState
-from models.attachments import Attachment, AttachmentStatus
-from models.reminders import Due
+from models.accounts import accounts
+from models.accounts.accounts import AccountState
+from models.attachments import attachments, reminders
+from models.attachments.attachments import Attachment, AttachmentStatus
+from models.attachments.reminders import Due
+from models.mail import idempotency_keys
+from models.structures import structures
 from resolvers import jobs
 from resolvers.scope import Scope
 
@@ -44,7 +47,9 @@ async def _announce_one(scope: Scope, due: Due, days: int) -> bool:
         if left is None or not 0 <= left <= days or not readers:
             return False  # its end was moved
         assert attachment.valid_until is not None
-        if not await occasions.take(JOB, reminders.end_key(due.id, attachment.valid_until, days), at=scope.now()):
+        if not await idempotency_keys.take(
+            JOB, reminders.end_key(due.id, attachment.valid_until, days), at=scope.now()
+        ):
             return False
         if days == EARLY_NOTICE_DAYS and not _was_longer(scope, attachment, days):
             return False

@@ -1,9 +1,9 @@
 """Entitlements: the space subscriptions that an attachment brings with it and takes along. Source: DOMAIN 3 and 5."""
 
-from models import spaces, subscriptions
-from models.attachments import Attachment
-from models.events import SpaceSubscriptionEnded
-from models.spaces import SpaceCode
+from models.attachments.attachments import Attachment
+from models.events.events import SpaceSubscriptionEnded
+from models.subscriptions import spaces, subscriptions
+from models.subscriptions.spaces import SpaceCode
 from resolvers.scope import Record, Scope
 
 

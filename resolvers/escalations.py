@@ -1,14 +1,16 @@
 """Escalations: requests that nobody decides, brought before support; its queue has those nobody can decide as well."""
 
 from mailer.messages import AttachmentEscalated as EscalatedMail
-from models import accounts, escalations, texts
-from models.accounts import Account
-from models.attachments import ATTACHMENTS, OLDEST_FIRST, Attachment, DecisionAct
-from models.errors import DomainError, Forbidden, refuse_if_any
-from models.events import AttachmentEscalated
-from models.reading import Page, Selection, Slice
-from models.structures import Structure
-from models.vacancies import UNDECIDED, instants
+from models.accounts import accounts
+from models.accounts.accounts import Account
+from models.attachments import escalations
+from models.attachments.attachments import ATTACHMENTS, OLDEST_FIRST, Attachment, DecisionAct
+from models.attachments.vacancies import UNDECIDED, instants
+from models.db import texts
+from models.db.query import Page, Selection, Slice
+from models.errors.errors import DomainError, Forbidden, refuse_if_any
+from models.events.events import AttachmentEscalated
+from models.structures.structures import Structure
 from resolvers.policy import may_act, require
 from resolvers.scope import Scope
 from resolvers.targets import keep, locked, state_of

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from models.events import EVENTS, NEWEST_FIRST
-from models.reading import Page, Row, Selection, Slice
+from models.db.query import Page, Row, Selection, Slice
+from models.events.events import EVENTS, NEWEST_FIRST
 from resolvers.queues import seeing
 from resolvers.scope import Scope
 

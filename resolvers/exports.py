@@ -3,10 +3,11 @@
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import asdict
 
-from models import attachments, exports
+from models import exports
+from models.attachments import attachments
+from models.db.query import Row, Selection
 from models.exports import AttachedUser
-from models.reading import Row, Selection
-from models.structures import StructureSearch
+from models.structures.structures import StructureSearch
 from resolvers import queues, structures, tickets
 from resolvers.policy import Right, has, require
 from resolvers.scope import Scope

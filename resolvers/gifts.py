@@ -4,10 +4,12 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from mailer.messages import AttachedByManager as AttachedMail
-from models import accounts, attachments, brakes, refusals, structures
-from models.accounts import Account, AccountState
-from models.attachments import Attachment, AttachmentStatus, Role
-from models.errors import (
+from models.accounts import accounts, throttle
+from models.accounts.accounts import Account, AccountState
+from models.accounts.profiles import email_key
+from models.attachments import attachments, refused_structures
+from models.attachments.attachments import Attachment, AttachmentStatus, Role
+from models.errors.errors import (
     AlreadyAttached,
     DomainError,
     Invalid,
@@ -18,11 +20,9 @@ from models.errors import (
     collected,
     refuse_if_any,
 )
-from models.events import (
-    AttachmentGiven,
-)
-from models.profiles import email_key
-from models.structures import Structure
+from models.events.events import AttachmentGiven
+from models.structures import structures
+from models.structures.structures import Structure
 from resolvers import bothers, entitlements, periods
 from resolvers.policy import Right, has, may_manage, require
 from resolvers.requests import make_room
@@ -70,7 +70,7 @@ async def give(scope: Scope, gift: Gift) -> int:
         assert locked_structure is not None  # rows are never deleted
         await _must_give(scope, structure.id, gift.role)
         user = await accounts.lock(user.id)
-        if user.state not in ATTACHABLE or await refusals.find(user.id, structure.id) is not None:
+        if user.state not in ATTACHABLE or await refused_structures.find(user.id, structure.id) is not None:
             raise NotFound("login_email")
         services = await _check_gift(scope, gift, locked_structure)
         attachment = await _given(scope, record, gift, user, services)
@@ -116,13 +116,13 @@ async def _account_of(scope: Scope, login_email: str, structure_id: int) -> Acco
 
     An unknown address is counted before it is looked at, so that parallel tries don't pass.
     """
-    key = brakes.key_of("attach-unknown", str(scope.signed_in().account_id))
-    if not await brakes.take(key, scope.now(), most=UNKNOWN_ADDRESSES_A_DAY, per=timedelta(days=1)):
+    key = throttle.key_of("attach-unknown", str(scope.signed_in().account_id))
+    if not await throttle.take(key, scope.now(), most=UNKNOWN_ADDRESSES_A_DAY, per=timedelta(days=1)):
         raise TooMany("login_email", most=UNKNOWN_ADDRESSES_A_DAY)
     user = await accounts.by_login(email_key(login_email))
-    if user is None or user.state not in ATTACHABLE or await refusals.find(user.id, structure_id) is not None:
+    if user is None or user.state not in ATTACHABLE or await refused_structures.find(user.id, structure_id) is not None:
         raise NotFound("login_email")
-    await brakes.give_back(key)
+    await throttle.give_back(key)
     return user
 
 

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 
-from models import attachments, structures, subscriptions
-from models.errors import AlreadySubscribed, DomainError, NotFound, StructureInactive, collected, refuse_if_any
-from models.events import SpaceSubscriptionGiven
-from models.subscriptions import SpaceSubscription, SpaceSubscriptionStatus
+from models.attachments import attachments
+from models.errors.errors import AlreadySubscribed, DomainError, NotFound, StructureInactive, collected, refuse_if_any
+from models.events.events import SpaceSubscriptionGiven
+from models.structures import structures
+from models.subscriptions import subscriptions
+from models.subscriptions.subscriptions import SpaceSubscription, SpaceSubscriptionStatus
 from resolvers import periods, terms
 from resolvers.policy import Right, has, may_manage, require
 from resolvers.scope import Scope

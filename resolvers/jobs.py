@@ -2,7 +2,7 @@
 
 A job is `async def name(scope: Scope) -> int`: what is due by the scope's clock is done, once for each occasion however
 many workers run it, and the number of occasions comes back. Each row is a transaction of its own that takes its
-occasion (`models.occasions.take`) beside what it changes; `graph/jobs.py` says which jobs run, and how often.
+occasion (`models.mail.idempotency_keys.take`) beside what it changes; `graph/jobs.py` says which jobs run, and how often.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import structlog
 
-from models.errors import DatabaseAway
+from models.errors.errors import DatabaseAway
 
 log = structlog.get_logger(__name__)
 Row = TypeVar("Row")

@@ -2,11 +2,12 @@
 
 from datetime import date, datetime, time, timedelta
 
-from models import keys, texts
-from models.database import Duplicate
-from models.errors import ApiKeyNameTaken, DomainError, Invalid, refuse_if_any
-from models.events import ApiKeyCreated, ApiKeyRevoked
-from models.keys import LONGEST_NAME, PREFIX, ApiKey
+from models.activities import api_keys
+from models.activities.api_keys import LONGEST_NAME, PREFIX, ApiKey
+from models.db import texts
+from models.db.database import Duplicate
+from models.errors.errors import ApiKeyNameTaken, DomainError, Invalid, refuse_if_any
+from models.events.events import ApiKeyCreated, ApiKeyRevoked
 from resolvers.scope import Scope
 
 
@@ -28,7 +29,7 @@ async def create(scope: Scope, name: str, *, until: date | None = None) -> str:
     key = PREFIX + scope.office.token()
     try:
         async with scope.transaction() as record:
-            await keys.keep(name, key, at=scope.now(), expires_at=ends)
+            await api_keys.keep(name, key, at=scope.now(), expires_at=ends)
             after = {"name": name} | ({"until": until.isoformat()} if until else {})
             await record(ApiKeyCreated(after=after))
     except Duplicate as error:
@@ -39,7 +40,7 @@ async def create(scope: Scope, name: str, *, until: date | None = None) -> str:
 async def revoke(scope: Scope, name: str) -> bool:
     """The key of this name stopped for good: its integration is nobody from now on; False when none is in use."""
     async with scope.transaction() as record:
-        key = await keys.in_use(texts.tidy(name))
+        key = await api_keys.in_use(texts.tidy(name))
         if key is None:
             return False
         key.revoked_at = scope.now()
@@ -50,4 +51,4 @@ async def revoke(scope: Scope, name: str) -> bool:
 
 async def listed() -> list[ApiKey]:
     """Every key there was, revoked ones too, in the order of their making."""
-    return await keys.listed()
+    return await api_keys.listed()

@@ -5,11 +5,11 @@ from typing import Any
 
 from mailer.facts import LinkMessage, LinkToken
 from mailer.messages import AccountActivation, ContactEmailConfirmation, PasswordReset, ReactivationLink
-from models import accounts, brakes, tokens
-from models.accounts import Account, AccountState
-from models.errors import ReactivationExpired
-from models.profiles import email_key
-from models.tokens import Purpose
+from models.accounts import accounts, throttle, tokens
+from models.accounts.accounts import Account, AccountState
+from models.accounts.profiles import email_key
+from models.accounts.tokens import Purpose
+from models.errors.errors import ReactivationExpired
 from resolvers.scope import Scope
 
 MAILS_PER_HOUR = 5
@@ -17,8 +17,8 @@ MAILS_PER_HOUR = 5
 
 async def may_mail(scope: Scope, purpose: Purpose, address: str) -> bool:
     """Whether one more link of this purpose may go to the address within the hour, so that nobody is flooded."""
-    key = brakes.key_of(f"mail {purpose}", email_key(address))
-    return await brakes.take(key, scope.now(), most=MAILS_PER_HOUR, per=timedelta(hours=1))
+    key = throttle.key_of(f"mail {purpose}", email_key(address))
+    return await throttle.take(key, scope.now(), most=MAILS_PER_HOUR, per=timedelta(hours=1))
 
 
 async def send(scope: Scope, account: Account, purpose: Purpose) -> None:

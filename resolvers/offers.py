@@ -5,10 +5,13 @@ from collections.abc import Sequence
 from mailer.messages import SeatOfferDeclined as DeclinedMail
 from mailer.messages import SeatOffered as OfferedMail
 from mailer.messages import SeatOfferExpired as ExpiredMail
-from models import accounts, attachments, offers, structures
-from models.accounts import AccountState
-from models.actors import Actor
-from models.errors import (
+from models.accounts import accounts
+from models.accounts.accounts import AccountState
+from models.accounts.actors import Actor
+from models.attachments import attachments, offers
+from models.attachments.offers import OFFERS, OLDEST_FIRST, OPEN_FOR, OPEN_NOW, VISIBLE, OfferStatus, SeatOffer
+from models.db.query import Row, Selection
+from models.errors.errors import (
     Invalid,
     NotFound,
     OfferOver,
@@ -16,10 +19,16 @@ from models.errors import (
     StructureInactive,
     SuccessorNotEligible,
 )
-from models.events import Fact, SeatOfferAccepted, SeatOfferDeclined, SeatOffered, SeatOfferExpired, SeatOfferWithdrawn
-from models.offers import OFFERS, OLDEST_FIRST, OPEN_FOR, OPEN_NOW, VISIBLE, OfferStatus, SeatOffer
-from models.reading import Row, Selection
-from models.structures import Structure
+from models.events.events import (
+    Fact,
+    SeatOfferAccepted,
+    SeatOfferDeclined,
+    SeatOffered,
+    SeatOfferExpired,
+    SeatOfferWithdrawn,
+)
+from models.structures import structures
+from models.structures.structures import Structure
 from resolvers import jobs, queues, seats
 from resolvers.policy import Right, has, require
 from resolvers.scope import Record, Scope

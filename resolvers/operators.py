@@ -1,11 +1,11 @@
 """What operators do from the command line, where nobody is signed in: giving a platform role."""
 
-from models import accounts, profiles, tokens
-from models.accounts import Account, AccountState
-from models.actors import PlatformRole
-from models.errors import DomainError, TransitionNotAllowed, refuse_if_any
-from models.events import PlatformRoleGiven
-from models.tokens import Purpose
+from models.accounts import accounts, profiles, tokens
+from models.accounts.accounts import Account, AccountState
+from models.accounts.actors import PlatformRole
+from models.accounts.tokens import Purpose
+from models.errors.errors import DomainError, TransitionNotAllowed, refuse_if_any
+from models.events.events import PlatformRoleGiven
 from resolvers.scope import Scope
 
 

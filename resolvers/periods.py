@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from models.errors import DomainError, Invalid
+from models.errors.errors import DomainError, Invalid
 
 EARLIEST = date(1900, 1, 1)
 

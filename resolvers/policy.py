@@ -2,11 +2,11 @@
 
 from enum import StrEnum
 
-from models.attachments import ALLOWED_FROM, AttachmentStatus, DecisionAct, Role
-from models.errors import Forbidden
-from models.spaces import ALWAYS_THERE, SpaceCode
-from models.subscriptions import ALLOWED_FROM as SUBSCRIPTION_ALLOWED_FROM
-from models.subscriptions import SpaceSubscriptionStatus
+from models.attachments.attachments import ALLOWED_FROM, AttachmentStatus, DecisionAct, Role
+from models.errors.errors import Forbidden
+from models.subscriptions.spaces import ALWAYS_THERE, SpaceCode
+from models.subscriptions.subscriptions import ALLOWED_FROM as SUBSCRIPTION_ALLOWED_FROM
+from models.subscriptions.subscriptions import SpaceSubscriptionStatus
 
 
 class Right(StrEnum):

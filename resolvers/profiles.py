@@ -8,17 +8,18 @@ from typing import Any
 from mailer.messages import ContactEmailChanged
 from mailer.messages import PasswordChanged as PasswordChangedMail
 from mailer.messages import SecretQuestionChanged as SecretQuestionChangedMail
-from models import accounts, devices, passwords, profiles, sessions, texts, tokens
-from models.accounts import Account, AccountState
-from models.errors import Conflict, DomainError, InvalidToken, Missing, TooMany, WrongPassword, refuse_if_any
-from models.events import (
+from models.accounts import accounts, devices, passwords, profiles, sessions, tokens
+from models.accounts.accounts import Account, AccountState
+from models.accounts.tokens import Purpose
+from models.db import texts
+from models.errors.errors import Conflict, DomainError, InvalidToken, Missing, TooMany, WrongPassword, refuse_if_any
+from models.events.events import (
     ContactEmailChangeRequested,
     ContactEmailConfirmed,
     PasswordChanged,
     ProfileUpdated,
     SecretQuestionChanged,
 )
-from models.tokens import Purpose
 from resolvers import bothers, credentials, digests, links, throttles
 from resolvers.scope import Record, Scope
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from models.accounts import MATCHES_FOR_VIEWER
-from models.attachments import (
+from models.accounts.accounts import MATCHES_FOR_VIEWER
+from models.attachments.attachments import (
     ATTACHMENTS,
     LIVE_SQL,
     MANAGED_BY_VIEWER,
@@ -13,8 +13,8 @@ from models.attachments import (
     AttachmentFilter,
     Role,
 )
-from models.reading import Page, Row, Selection, Slice, pattern
-from models.services import BY_CODE, SERVICES
+from models.db.query import Page, Row, Selection, Slice, pattern
+from models.structures.services import BY_CODE, SERVICES
 from resolvers.policy import Right, has
 from resolvers.scope import Scope
 

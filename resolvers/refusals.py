@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 
-from models import accounts, refusals, structures
-from models.errors import NotFound
-from models.events import StructureAccepted, StructureRefused
-from models.reading import Row, Selection
-from models.refusals import REFUSED_BY_VIEWER, StructureRefusal
-from models.structures import BY_NAME, STRUCTURES, Structure
+from models.accounts import accounts
+from models.attachments import refused_structures
+from models.attachments.refused_structures import REFUSED_BY_VIEWER, StructureRefusal
+from models.db.query import Row, Selection
+from models.errors.errors import NotFound
+from models.events.events import StructureAccepted, StructureRefused
+from models.structures import structures
+from models.structures.structures import BY_NAME, STRUCTURES, Structure
 from resolvers.scope import Scope
 
 
@@ -22,7 +24,7 @@ async def refuse(scope: Scope, structure_id: int) -> None:
     actor_id = scope.signed_in().account_id
     async with scope.transaction() as record:
         structure = await _locked(scope, structure_id)
-        if await refusals.find(actor_id, structure_id) is None:
+        if await refused_structures.find(actor_id, structure_id) is None:
             await StructureRefusal.create(account_id=actor_id, structure_id=structure_id, refused_at=scope.now())
             await record(StructureRefused(subject_id=actor_id, after={"structure": structure.name}))
 
@@ -36,7 +38,7 @@ async def accept(scope: Scope, structure_id: int) -> None:
     actor_id = scope.signed_in().account_id
     async with scope.transaction() as record:
         structure = await _locked(scope, structure_id)
-        refusal = await refusals.find(actor_id, structure_id)
+        refusal = await refused_structures.find(actor_id, structure_id)
         if refusal is not None:
             await refusal.delete()
             await record(StructureAccepted(subject_id=actor_id, before={"structure": structure.name}))

@@ -5,12 +5,16 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
 from mailer.messages import RequestReminder
-from models import accounts, attachments, occasions, reminders, structures, subscriptions
-from models.accounts import Account, AccountState, Language
-from models.attachments import Attachment
-from models.reminders import Due
-from models.spaces import WORDING
-from models.subscriptions import SpaceSubscription
+from models.accounts import accounts
+from models.accounts.accounts import Account, AccountState, Language
+from models.attachments import attachments, reminders
+from models.attachments.attachments import Attachment
+from models.attachments.reminders import Due
+from models.mail import idempotency_keys
+from models.structures import structures
+from models.subscriptions import subscriptions
+from models.subscriptions.spaces import WORDING
+from models.subscriptions.subscriptions import SpaceSubscription
 from resolvers import jobs
 from resolvers.scope import Scope
 
@@ -79,7 +83,7 @@ async def _remind_one(scope: Scope, kind: Kind, due: Due, days: int) -> bool:
         waits = request is not None and request.status == "PENDING"
         if structure is None or not waits or requester.state is not AccountState.ACTIVE or not deciders:
             return False  # decided, or beyond anybody's deciding, since it was looked for
-        if not await occasions.take(kind.job, reminders.request_key(due.id, days), at=scope.now()):
+        if not await idempotency_keys.take(kind.job, reminders.request_key(due.id, days), at=scope.now()):
             return False
         assert request is not None  # it waits
         since = request.requested_at.astimezone(scope.office.time_zone).date()

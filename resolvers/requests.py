@@ -7,10 +7,12 @@ from datetime import date
 from mailer.messages import AttachmentRefused as RefusedMail
 from mailer.messages import AttachmentRequested as RequestedMail
 from mailer.messages import AttachmentValidated as ValidatedMail
-from models import accounts, attachments, structures, texts
-from models.accounts import Account, AccountState
-from models.attachments import Attachment, AttachmentStatus, DecisionAct
-from models.errors import (
+from models.accounts import accounts
+from models.accounts.accounts import Account, AccountState
+from models.attachments import attachments
+from models.attachments.attachments import Attachment, AttachmentStatus, DecisionAct
+from models.db import texts
+from models.errors.errors import (
     AlreadyAttached,
     ConfirmationRequired,
     DomainError,
@@ -24,14 +26,15 @@ from models.errors import (
     collected,
     refuse_if_any,
 )
-from models.events import (
+from models.events.events import (
     AttachmentRefused,
     AttachmentReplaced,
     AttachmentRequested,
     AttachmentValidated,
     AttachmentWithdrawn,
 )
-from models.structures import Structure
+from models.structures import structures
+from models.structures.structures import Structure
 from resolvers import bothers, entitlements, periods
 from resolvers.policy import may_act, require
 from resolvers.scope import Record, Scope

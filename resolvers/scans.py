@@ -1,10 +1,11 @@
 """Scans: each new document shown to the virus scanner, where there is one, and what comes of its verdict."""
 
 from mailer.messages import DocumentRefused as RefusedMail
-from models import accounts, documents
-from models.accounts import AccountState
-from models.documents import Document, DocumentState
-from models.events import DocumentCleared, DocumentRefused
+from models.accounts import accounts
+from models.accounts.accounts import AccountState
+from models.documents import documents
+from models.documents.documents import Document, DocumentState
+from models.events.events import DocumentCleared, DocumentRefused
 from resolvers import jobs, storage
 from resolvers.scope import Scope
 from resolvers.storage import ContentMissing

@@ -11,13 +11,16 @@ from zoneinfo import ZoneInfo
 from mailer import outbox
 from mailer.facts import Message
 from mailer.seals import Sealer
-from models import accounts, attachments, database, events
-from models.accounts import Account, Language
-from models.actors import Actor, Integration
-from models.attachments import Role
-from models.documents import Quota
-from models.errors import Forbidden, Unauthenticated
-from models.events import Fact
+from models.accounts import accounts
+from models.accounts.accounts import Account, Language
+from models.accounts.actors import Actor, Integration
+from models.attachments import attachments
+from models.attachments.attachments import Role
+from models.db import database
+from models.documents.documents import Quota
+from models.errors.errors import Forbidden, Unauthenticated
+from models.events import events
+from models.events.events import Fact
 from resolvers.signatures import Signer
 from resolvers.storage import Nowhere, Scanner, Store
 
@@ -141,7 +144,7 @@ class Scope:
         """All or nothing: rows, events and mails of the block commit together; then the couriers are woken.
 
         Raises:
-            DatabaseAway, Duplicate, Conflict: as `models.database.transaction`.
+            DatabaseAway, Duplicate, Conflict: as `models.db.database.transaction`.
         """
         self._roles = None
         async with database.transaction():

@@ -4,10 +4,13 @@ from mailer.facts import Reader
 from mailer.messages import PrincipalManagerAppointed as AppointedMail
 from mailer.messages import PrincipalManagerTransferred as TransferredMail
 from mailer.messages import RoleChanged as RoleChangedMail
-from models import accounts, attachments, deciders, offers, structures, texts, vacancies
-from models.accounts import Account, AccountState
-from models.attachments import ALLOWED_FROM, Attachment, AttachmentStatus, DecisionAct, Role
-from models.errors import (
+from models.accounts import accounts
+from models.accounts.accounts import Account, AccountState
+from models.attachments import attachments, deciders, offers, vacancies
+from models.attachments.attachments import ALLOWED_FROM, Attachment, AttachmentStatus, DecisionAct, Role
+from models.attachments.offers import OfferStatus
+from models.db import texts
+from models.errors.errors import (
     AlreadyPrincipalManager,
     DomainError,
     Invalid,
@@ -19,7 +22,7 @@ from models.errors import (
     TransitionNotAllowed,
     refuse_if_any,
 )
-from models.events import (
+from models.events.events import (
     AttachmentCreated,
     PrincipalManagerAppointed,
     PrincipalManagerTransferred,
@@ -27,8 +30,8 @@ from models.events import (
     SeatOfferExpired,
     SeatOfferWithdrawn,
 )
-from models.offers import OfferStatus
-from models.structures import Structure
+from models.structures import structures
+from models.structures.structures import Structure
 from resolvers import entitlements
 from resolvers.policy import Right, has, may_act, require
 from resolvers.scope import Record, Scope

@@ -8,9 +8,9 @@ from typing import Final
 
 import structlog
 
-from models.codes import ErrorCode
-from models.endings import SessionOver
-from models.errors import DomainError, RateLimited
+from models.errors.codes import ErrorCode
+from models.errors.errors import DomainError, RateLimited
+from models.errors.stream_endings import SessionOver
 from resolvers.scope import Scope
 
 REFUSALS: Final = frozenset(

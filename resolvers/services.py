@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from models import services, structures, texts
-from models.database import Duplicate
-from models.errors import DomainError, Invalid, Missing, NotFound, ServiceCodeTaken, refuse_if_any
-from models.events import ServiceSaved
-from models.reading import Row, Selection
-from models.services import ACTIVE, BY_CODE, SERVICES, Service
+from models.db import texts
+from models.db.database import Duplicate
+from models.db.query import Row, Selection
+from models.errors.errors import DomainError, Invalid, Missing, NotFound, ServiceCodeTaken, refuse_if_any
+from models.events.events import ServiceSaved
+from models.structures import services, structures
+from models.structures.services import ACTIVE, BY_CODE, SERVICES, Service
 from resolvers.policy import Right, has, require
 from resolvers.scope import Scope
 

@@ -6,10 +6,14 @@ from datetime import datetime, timedelta
 
 from mailer.messages import NewDevice
 from mailer.messages import SessionsEnded as SessionsEndedMail
-from models import accounts, brakes, devices, passwords, sessions, texts
-from models.accounts import Account, AccountState
-from models.actors import Actor, PlatformRole
-from models.errors import (
+from models.accounts import accounts, devices, passwords, sessions, throttle
+from models.accounts.accounts import Account, AccountState
+from models.accounts.actors import Actor, PlatformRole
+from models.accounts.profiles import email_key
+from models.accounts.sessions import LIVE, NEWEST_FIRST, SESSIONS
+from models.db import texts
+from models.db.query import Row, Selection
+from models.errors.errors import (
     AccountDeactivated,
     AccountUnavailable,
     DomainError,
@@ -19,10 +23,7 @@ from models.errors import (
     WrongCredentials,
     refuse_if_any,
 )
-from models.events import OldestSessionEnded, SessionsEnded, SessionsRevoked, SignedIn, SignedOut, SignInsFailed
-from models.profiles import email_key
-from models.reading import Row, Selection
-from models.sessions import LIVE, NEWEST_FIRST, SESSIONS
+from models.events.events import OldestSessionEnded, SessionsEnded, SessionsRevoked, SignedIn, SignedOut, SignInsFailed
 from resolvers import throttles
 from resolvers.policy import require
 from resolvers.scope import Record, Scope
@@ -125,8 +126,8 @@ async def _remember_device(scope: Scope, account: Account) -> tuple[int, str, bo
 
 async def _tell_new_device(scope: Scope, account: Account) -> None:
     """Mail the owner, a few times a day at most: a program that shows no token is new each time its source is."""
-    key = brakes.key_of("new device", str(account.id))
-    if await brakes.take_along(key, scope.now(), most=NEW_DEVICE_MAILS_A_DAY, per=timedelta(days=1)):
+    key = throttle.key_of("new device", str(account.id))
+    if await throttle.take_along(key, scope.now(), most=NEW_DEVICE_MAILS_A_DAY, per=timedelta(days=1)):
         message = NewDevice(at=scope.now(), **_whence(scope))
         await scope.mail(message, account, address=account.login_email)
 

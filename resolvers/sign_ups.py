@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import Self
 
 from mailer.messages import AddressAlreadyKnown
-from models import accounts
-from models.accounts import Account, AccountState
-from models.events import AccountSignedUp, ActivationResent
-from models.profiles import Language, email_key
-from models.tokens import Purpose
+from models.accounts import accounts
+from models.accounts.accounts import Account, AccountState
+from models.accounts.profiles import Language, email_key
+from models.accounts.tokens import Purpose
+from models.events.events import AccountSignedUp, ActivationResent
 from resolvers import links
 from resolvers.scope import Record, Scope
 

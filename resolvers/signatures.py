@@ -13,7 +13,7 @@ import orjson
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from models.errors import ExpiredToken, InvalidToken
+from models.errors.errors import ExpiredToken, InvalidToken
 
 PARAMETER = "signed"
 UNTIL = "until"

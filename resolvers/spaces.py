@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 
-from models import spaces, structures
-from models.errors import NotFound, SpaceForPublicOnly, SpaceGivenByDefault
-from models.events import SpacesClosed, SpacesOpened
-from models.reading import Selection
-from models.spaces import BY_ID, DEFAULTS, OPEN_SPACES, PUBLIC_ONLY, SpaceCode
-from models.structures import Structure
+from models.db.query import Selection
+from models.errors.errors import NotFound, SpaceForPublicOnly, SpaceGivenByDefault
+from models.events.events import SpacesClosed, SpacesOpened
+from models.structures import structures
+from models.structures.structures import Structure
+from models.subscriptions import spaces
+from models.subscriptions.spaces import BY_ID, DEFAULTS, OPEN_SPACES, PUBLIC_ONLY, SpaceCode
 from resolvers.policy import Right, has, require
 from resolvers.scope import Record, Scope
 

@@ -11,7 +11,7 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.store import MemoryStore, ObjectStore
 
-from models.document_errors import StorageAway
+from models.errors.errors import StorageAway
 
 if TYPE_CHECKING:
     from obstore import GetResult

@@ -6,10 +6,13 @@ from typing import Any
 
 from mailer.messages import StructureEnded as StructureEndedMail
 from mailer.messages import StructureRegistered as RegisteredMail
-from models import accounts, attachments, identifiers, profiles, structures, texts
-from models.accounts import Account, AccountState
-from models.database import Duplicate
-from models.errors import (
+from models.accounts import accounts, profiles
+from models.accounts.accounts import Account, AccountState
+from models.attachments import attachments
+from models.db import texts
+from models.db.database import Duplicate
+from models.db.query import Page, Row, Selection, Slice
+from models.errors.errors import (
     DomainError,
     Forbidden,
     Invalid,
@@ -22,7 +25,7 @@ from models.errors import (
     collected,
     refuse_if_any,
 )
-from models.events import (
+from models.events.events import (
     AttachmentCreated,
     PublicStructureRegistered,
     StructureAdopted,
@@ -31,10 +34,10 @@ from models.events import (
     StructureRevived,
     StructureUpdated,
 )
-from models.identifiers import IdentifierType
-from models.reading import Page, Row, Selection, Slice
-from models.spaces import SpaceCode
-from models.structures import STRUCTURES, Structure, StructureKind, StructureSearch, StructureStatus
+from models.structures import identifiers, structures
+from models.structures.identifiers import IdentifierType
+from models.structures.structures import STRUCTURES, Structure, StructureKind, StructureSearch, StructureStatus
+from models.subscriptions.spaces import SpaceCode
 from resolvers import seats, spaces
 from resolvers.policy import Right, has, require
 from resolvers.scope import Record, Scope

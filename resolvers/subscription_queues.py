@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from models.reading import Page, Row, Selection, Slice
-from models.services import BY_CODE, SERVICES
-from models.subscriptions import (
+from models.db.query import Page, Row, Selection, Slice
+from models.structures.services import BY_CODE, SERVICES
+from models.subscriptions.subscriptions import (
     MANAGED_BY_VIEWER,
     NEWEST_FIRST,
     OLDEST_FIRST,

@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from mailer.messages import SpaceSubscriptionRefused as RefusedMail
 from mailer.messages import SpaceSubscriptionRemoved as RemovedMail
 from mailer.messages import SpaceSubscriptionRequested as RequestedMail
-from models import accounts, attachments, structures, subscriptions, texts
-from models.accounts import Account, AccountState
-from models.attachments import Attachment, DecisionAct, Role
-from models.errors import (
+from models.accounts import accounts
+from models.accounts.accounts import Account, AccountState
+from models.attachments import attachments
+from models.attachments.attachments import Attachment, DecisionAct, Role
+from models.db import texts
+from models.errors.errors import (
     DomainError,
     Forbidden,
     NotFound,
@@ -20,16 +22,18 @@ from models.errors import (
     collected,
     refuse_if_any,
 )
-from models.events import (
+from models.events.events import (
     SpaceSubscriptionGiven,
     SpaceSubscriptionRefused,
     SpaceSubscriptionRemoved,
     SpaceSubscriptionRequested,
     SpaceSubscriptionValidated,
 )
-from models.spaces import ALWAYS_THERE
-from models.structures import Structure
-from models.subscriptions import SpaceSubscription, SpaceSubscriptionStatus
+from models.structures import structures
+from models.structures.structures import Structure
+from models.subscriptions import subscriptions
+from models.subscriptions.spaces import ALWAYS_THERE
+from models.subscriptions.subscriptions import SpaceSubscription, SpaceSubscriptionStatus
 from resolvers import bothers, periods, terms
 from resolvers.policy import Right, has, may_manage, require
 from resolvers.scope import Scope

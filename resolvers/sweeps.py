@@ -8,9 +8,9 @@ from datetime import timedelta
 
 import structlog
 
-from models import documents
-from models.documents import Document
-from models.errors import DatabaseAway
+from models.documents import documents
+from models.documents.documents import Document
+from models.errors.errors import DatabaseAway
 from resolvers import jobs, storage
 from resolvers.scope import Scope
 

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from mailer.facts import Message
-from models import accounts, attachments, services, structures
-from models.accounts import AccountState
-from models.attachments import Attachment
-from models.errors import DomainError, Invalid, NotFound, ServiceNotEntitled, TooMany
-from models.events import Fact
-from models.structures import Structure
+from models.accounts import accounts
+from models.accounts.accounts import AccountState
+from models.attachments import attachments
+from models.attachments.attachments import Attachment
+from models.errors.errors import DomainError, Invalid, NotFound, ServiceNotEntitled, TooMany
+from models.events.events import Fact
+from models.structures import services, structures
+from models.structures.structures import Structure
 from resolvers.scope import Record, Scope
 
 MOST_AT_ONCE = 100

@@ -5,10 +5,11 @@ from datetime import date
 
 from mailer.facts import Message
 from mailer.messages import SpaceSubscriptionValidated as ValidatedMail
-from models import accounts, attachments, services, spaces, structures, subscriptions
-from models.accounts import AccountState
-from models.attachments import Attachment, AttachmentStatus
-from models.errors import (
+from models.accounts import accounts
+from models.accounts.accounts import AccountState
+from models.attachments import attachments
+from models.attachments.attachments import Attachment, AttachmentStatus
+from models.errors.errors import (
     AlreadySubscribed,
     AttachmentNeeded,
     NotFound,
@@ -17,10 +18,12 @@ from models.errors import (
     SpaceNotOpen,
     StructureInactive,
 )
-from models.events import Fact
-from models.spaces import ALWAYS_THERE, DEFAULTS, SpaceCode
-from models.structures import Structure
-from models.subscriptions import SpaceSubscription, SpaceSubscriptionStatus, SubscriptionMode
+from models.events.events import Fact
+from models.structures import services, structures
+from models.structures.structures import Structure
+from models.subscriptions import spaces, subscriptions
+from models.subscriptions.spaces import ALWAYS_THERE, DEFAULTS, SpaceCode
+from models.subscriptions.subscriptions import SpaceSubscription, SpaceSubscriptionStatus, SubscriptionMode
 from resolvers.scope import Record, Scope
 
 

@@ -9,11 +9,11 @@ signed in before, whose tries are counted by themselves: nobody else can use the
 import math
 from dataclasses import dataclass
 
-from models import brakes, devices
-from models.accounts import Account
-from models.brakes import Limit
-from models.errors import RateLimited
-from models.profiles import email_key
+from models.accounts import devices, throttle
+from models.accounts.accounts import Account
+from models.accounts.profiles import email_key
+from models.accounts.throttle import Limit
+from models.errors.errors import RateLimited
 from resolvers.scope import Scope
 
 ACCOUNT_TRIES = 50
@@ -29,9 +29,9 @@ class Attempt:
 
     async def succeeded(self) -> None:
         """Forget the tries made from here, the secret being right; those of others stay counted."""
-        await brakes.release(self.own)
+        await throttle.release(self.own)
         if self.shared is not None:
-            await brakes.give_back(self.shared)
+            await throttle.give_back(self.shared)
 
 
 async def admit_sign_in(scope: Scope, login_email: str) -> Attempt:
@@ -55,7 +55,7 @@ async def admit_confirmation(scope: Scope) -> Attempt:
         RateLimited: when there were too many lately; then it isn't counted.
     """
     actor = scope.signed_in()
-    return await _admit(scope, Attempt(brakes.key_of("confirmation", str(actor.account_id), str(actor.session_id))))
+    return await _admit(scope, Attempt(throttle.key_of("confirmation", str(actor.account_id), str(actor.session_id))))
 
 
 async def admit_answer(scope: Scope, account: Account) -> Attempt:
@@ -71,32 +71,34 @@ async def admit_answer(scope: Scope, account: Account) -> Attempt:
 
 async def settle(account: Account) -> int:
     """How many sign-ins failed since the last that didn't, the present one apart; in the transaction that tells it."""
-    return max(0, await brakes.settle(_tally(account.login_key)) - 1)
+    return max(0, await throttle.settle(_tally(account.login_key)) - 1)
 
 
 async def forget(scope: Scope, account: Account) -> None:
     """Forget the tries of a password that is no more, those of this source and of the account as a whole."""
     gone = _from_outside(scope, "password", account.login_key)
-    await brakes.release(gone.own, gone.shared or gone.own)
+    await throttle.release(gone.own, gone.shared or gone.own)
 
 
 async def _admit(scope: Scope, attempt: Attempt, *more: Limit, shared: int | None = None) -> Attempt:
     limits = [Limit(attempt.own), *more]
     if attempt.shared is not None:
         limits.append(Limit(attempt.shared, shared))
-    waiting = await brakes.admit(limits, scope.now())
+    waiting = await throttle.admit(limits, scope.now())
     if waiting:
         raise RateLimited(math.ceil(waiting.total_seconds()))
     return attempt
 
 
 def _from_outside(scope: Scope, secret: str, subject: str) -> Attempt:
-    return Attempt(brakes.key_of(f"{secret} by source", subject, scope.source or ""), brakes.key_of(secret, subject))
+    return Attempt(
+        throttle.key_of(f"{secret} by source", subject, scope.source or ""), throttle.key_of(secret, subject)
+    )
 
 
 def _of_device(secret: str, device: int) -> str:
-    return brakes.key_of(f"{secret} by device", str(device))
+    return throttle.key_of(f"{secret} by device", str(device))
 
 
 def _tally(login_key: str) -> str:
-    return brakes.key_of("failed sign-ins", login_key)
+    return throttle.key_of("failed sign-ins", login_key)

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from models import sessions as rows_of_sessions
-from models.accounts import ACCOUNTS, AccountState, Language
-from models.actors import Actor, PlatformRole
-from models.errors import ExpiredToken, Forbidden
+from models.accounts import sessions as rows_of_sessions
+from models.accounts.accounts import ACCOUNTS, AccountState, Language
+from models.accounts.actors import Actor, PlatformRole
+from models.errors.errors import ExpiredToken, Forbidden
 from resolvers import users
 from resolvers.policy import require
 from resolvers.scope import Scope

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from models import accounts
-from models.accounts import ACCOUNTS, CANDIDATES, REACTIVATION_WINDOW
-from models.errors import Forbidden, Invalid
-from models.folding import fold
-from models.reading import Page, Row, Selection, Slice, like, pattern
+from models.accounts import accounts
+from models.accounts.accounts import ACCOUNTS, CANDIDATES, REACTIVATION_WINDOW
+from models.db.normalisation import fold
+from models.db.query import Page, Row, Selection, Slice, like, pattern
+from models.errors.errors import Forbidden, Invalid
 from resolvers.policy import Right, has
 from resolvers.scope import Scope
 

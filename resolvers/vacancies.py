@@ -6,14 +6,16 @@ from mailer.facts import Reader
 from mailer.messages import HolderAbsent as HolderAbsentMail
 from mailer.messages import PrincipalManagerClaimed as ClaimedMail
 from mailer.messages import SeatClaimable as ClaimableMail
-from models import accounts, attachments, deciders, structures, vacancies
-from models.accounts import Account, AccountState
-from models.attachments import Attachment, Role
-from models.errors import NotFound, SeatHeld, SeatNotYetClaimable, StructureInactive
-from models.events import HolderFoundAbsent, PrincipalManagerClaimed, SeatVacated
-from models.reading import Page, Row, Selection, Slice
-from models.structures import Structure
-from models.vacancies import NOTICE, OLDEST_FIRST, ORPHANED, SEATS, Seat, VacancyReason
+from models.accounts import accounts
+from models.accounts.accounts import Account, AccountState
+from models.attachments import attachments, deciders, vacancies
+from models.attachments.attachments import Attachment, Role
+from models.attachments.vacancies import NOTICE, OLDEST_FIRST, ORPHANED, SEATS, Seat, VacancyReason
+from models.db.query import Page, Row, Selection, Slice
+from models.errors.errors import NotFound, SeatHeld, SeatNotYetClaimable, StructureInactive
+from models.events.events import HolderFoundAbsent, PrincipalManagerClaimed, SeatVacated
+from models.structures import structures
+from models.structures.structures import Structure
 from resolvers import jobs, queues, seats
 from resolvers.policy import require
 from resolvers.scope import Record, Scope

@@ -8,13 +8,13 @@ from collections.abc import Mapping
 import structlog
 
 from mailer.seals import SealBroken
-from models import accounts, wishes
-from models.accounts import Account, AccountState
-from models.errors import DatabaseAway, Missing
-from models.events import ActivationResent, Fact, PasswordResetRequested, ReactivationRequested
-from models.profiles import email_key
-from models.tokens import LIFETIME, Purpose
-from models.wishes import WishKind
+from models.accounts import accounts, wishes
+from models.accounts.accounts import Account, AccountState
+from models.accounts.profiles import email_key
+from models.accounts.tokens import LIFETIME, Purpose
+from models.accounts.wishes import WishKind
+from models.errors.errors import DatabaseAway, Missing
+from models.events.events import ActivationResent, Fact, PasswordResetRequested, ReactivationRequested
 from resolvers import links, sign_ups
 from resolvers.scope import Record, Scope
 from resolvers.sign_ups import SignUp

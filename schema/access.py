@@ -6,8 +6,8 @@ from typing import Any
 
 import strawberry
 
-from models.access import AccessReason
-from models.accounts import Language
+from models.accounts.accounts import Language
+from models.subscriptions.access import AccessReason
 from schema.context import Info
 from schema.fields import column
 

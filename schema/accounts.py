@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 import strawberry
 
-from models.accounts import ACCOUNTS, REACTIVATION_WINDOW, AccountState, Language
-from models.spaces import SpaceCode
+from models.accounts.accounts import ACCOUNTS, REACTIVATION_WINDOW, AccountState, Language
+from models.subscriptions.spaces import SpaceCode
 from resolvers import (
     access,
     accounts,

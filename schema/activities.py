@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 import strawberry
 
-from models.activities import ACTIVITIES, ActivityKind
-from models.errors import Refusals
-from models.spaces import SpaceCode
+from models.activities.activities import ACTIVITIES, ActivityKind
+from models.errors.errors import Refusals
+from models.subscriptions.spaces import SpaceCode
 from resolvers import activities, services, structures
 from resolvers.activities import NewActivity
 from resolvers.scope import Scope

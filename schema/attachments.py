@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import strawberry
 
-from models.attachments import ATTACHMENTS, AttachmentStatus, DecisionAct, Role
-from models.attachments import AttachmentFilter as Filter
-from models.errors import Invalid, NotFound
-from models.escalations import escalable_on
+from models.attachments.attachments import ATTACHMENTS, AttachmentStatus, DecisionAct, Role
+from models.attachments.attachments import AttachmentFilter as Filter
+from models.attachments.escalations import escalable_on
+from models.errors.errors import Invalid, NotFound
 from resolvers import attachments, gifts, policy, queues, requests, seats, structures, users
 from resolvers.attachments import Change
 from resolvers.gifts import Gift

@@ -6,11 +6,11 @@ from typing import Annotated, Any
 
 import strawberry
 
-from models.accounts import AccountState
-from models.attachments import AttachmentStatus, Role
-from models.changes import Position, Topic
-from models.errors import Invalid
-from models.subscriptions import SpaceSubscriptionStatus
+from models.accounts.accounts import AccountState
+from models.attachments.attachments import AttachmentStatus, Role
+from models.errors.errors import Invalid
+from models.events.changes import Position, Topic
+from models.subscriptions.subscriptions import SpaceSubscriptionStatus
 from resolvers import accounts, activities, changes, queues, subscription_queues, users
 from schema import ids
 from schema.accounts import Account

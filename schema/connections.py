@@ -8,8 +8,8 @@ from typing import Annotated, Any, Generic, TypeVar
 import orjson
 import strawberry
 
-from models.errors import Invalid
-from models.reading import CursorPart, Page, Slice
+from models.db.query import CursorPart, Page, Slice
+from models.errors.errors import Invalid
 from schema.fields import column
 
 T = TypeVar("T")

@@ -8,8 +8,8 @@ from typing import Any, Protocol
 import strawberry
 from strawberry.dataloader import DataLoader
 
-from models.accounts import Language
-from models.reading import Selection
+from models.accounts.accounts import Language
+from models.db.query import Selection
 from resolvers.scope import Scope
 
 Batch = Callable[..., Awaitable[Sequence[Any]]]

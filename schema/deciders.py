@@ -4,7 +4,7 @@ from datetime import date, datetime
 
 import strawberry
 
-from models.attachments import Role
+from models.attachments.attachments import Role
 from resolvers import deciders
 from schema.context import Info
 from schema.fields import column

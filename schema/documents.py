@@ -5,8 +5,8 @@ from typing import Any
 
 import strawberry
 
-from models import documents as models
-from models.documents import DOCUMENTS, DocumentState, DocumentType
+from models.documents import documents as models
+from models.documents.documents import DOCUMENTS, DocumentState, DocumentType
 from resolvers import documents, downloads
 from schema import ids
 from schema.context import Info

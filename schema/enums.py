@@ -6,18 +6,18 @@ from typing import TypeVar
 import strawberry
 from strawberry.types.enum import StrawberryEnumDefinition
 
-from models.access import AccessReason
-from models.accounts import AccountState, Language
-from models.activities import ActivityKind
-from models.attachments import AttachmentStatus, DecisionAct, Role
-from models.codes import ErrorCode
-from models.documents import DocumentState, DocumentType
-from models.identifiers import IdentifierType
-from models.offers import OfferStatus
-from models.spaces import WORDING, SpaceCode
-from models.structures import StructureKind, StructureStatus
-from models.subscriptions import SpaceSubscriptionStatus, SubscriptionMode
-from models.vacancies import VacancyReason
+from models.accounts.accounts import AccountState, Language
+from models.activities.activities import ActivityKind
+from models.attachments.attachments import AttachmentStatus, DecisionAct, Role
+from models.attachments.offers import OfferStatus
+from models.attachments.vacancies import VacancyReason
+from models.documents.documents import DocumentState, DocumentType
+from models.errors.codes import ErrorCode
+from models.structures.identifiers import IdentifierType
+from models.structures.structures import StructureKind, StructureStatus
+from models.subscriptions.access import AccessReason
+from models.subscriptions.spaces import WORDING, SpaceCode
+from models.subscriptions.subscriptions import SpaceSubscriptionStatus, SubscriptionMode
 
 E = TypeVar("E", bound=Enum)
 

@@ -7,8 +7,8 @@ from typing import Any, get_type_hints
 import strawberry
 from graphql import GraphQLField, GraphQLResolveInfo
 
-from models.codes import ErrorCode
-from models.errors import DomainError
+from models.errors.codes import ErrorCode
+from models.errors.errors import DomainError
 from resolvers import security_events
 from resolvers.scope import Scope
 from schema import wording

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import strawberry
 
-from models import summaries
-from models.accounts import Language
-from models.events import EVENTS
+from models.accounts.accounts import Language
+from models.events import summaries
+from models.events.events import EVENTS
 from resolvers import structures, users
 from schema.context import Info
 from schema.fields import column, made_from, rows_of

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 import strawberry
 
-from models.reading import Source
+from models.db.query import Source
 
 T = TypeVar("T")
 

@@ -5,7 +5,7 @@ import binascii
 import re
 from collections.abc import Iterable
 
-from models.errors import NotFound
+from models.errors.errors import NotFound
 
 _FORM = re.compile(r"([A-Z][A-Za-z]{0,40}):([1-9][0-9]{0,17})")
 

@@ -21,7 +21,7 @@ from graphql import (
     get_named_type,
 )
 
-from models.errors import DomainError, Refusals, TooLong
+from models.errors.errors import DomainError, Refusals, TooLong
 from schema.errors import refusing
 
 MOST_SEARCHED: Final = 255

@@ -5,7 +5,7 @@ from typing import Any
 
 import strawberry
 
-from models.errors import TooMany
+from models.errors.errors import TooMany
 from resolvers import (
     accounts,
     activities,

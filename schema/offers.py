@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import strawberry
 
-from models.offers import OFFERS, OfferStatus
+from models.attachments.offers import OFFERS, OfferStatus
 from resolvers import offers, structures, users
 from schema import ids
 from schema.context import Info

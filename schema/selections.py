@@ -13,7 +13,7 @@ from graphql import (
 from graphql.language import FieldNode
 from graphql.type import get_named_type
 
-from models.reading import Selection
+from models.db.query import Selection
 from schema.context import Info
 from schema.fields import needed_by
 

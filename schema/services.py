@@ -4,7 +4,7 @@ from datetime import date
 
 import strawberry
 
-from models.services import SERVICES
+from models.structures.services import SERVICES
 from resolvers import services
 from schema import ids
 from schema.context import Info

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import strawberry
 
-from models import devices
-from models.errors import Invalid
-from models.sessions import SESSIONS
+from models.accounts import devices
+from models.accounts.sessions import SESSIONS
+from models.errors.errors import Invalid
 from resolvers import accounts, credentials, deactivations, security_events, sessions
 from resolvers.sessions import Entry
 from schema.context import Info

@@ -4,8 +4,8 @@ from typing import Annotated
 
 import strawberry
 
-from models.profiles import Language
-from models.spaces import WORDING, SpaceCode, Wording
+from models.accounts.profiles import Language
+from models.subscriptions.spaces import WORDING, SpaceCode, Wording
 from schema.context import Info
 from schema.fields import column
 

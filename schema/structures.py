@@ -4,10 +4,10 @@ from typing import Annotated, Any
 
 import strawberry
 
-from models.identifiers import IdentifierType
-from models.spaces import SpaceCode
-from models.structures import STRUCTURES, StructureKind, StructureStatus
-from models.structures import StructureSearch as Search
+from models.structures.identifiers import IdentifierType
+from models.structures.structures import STRUCTURES, StructureKind, StructureStatus
+from models.structures.structures import StructureSearch as Search
+from models.subscriptions.spaces import SpaceCode
 from resolvers import (
     corrections,
     events,

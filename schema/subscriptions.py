@@ -5,9 +5,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import strawberry
 
-from models.attachments import DecisionAct, Role
-from models.spaces import SpaceCode
-from models.subscriptions import SUBSCRIPTIONS, SpaceSubscriptionStatus, SubscriptionFilter, SubscriptionMode
+from models.attachments.attachments import DecisionAct, Role
+from models.subscriptions.spaces import SpaceCode
+from models.subscriptions.subscriptions import (
+    SUBSCRIPTIONS,
+    SpaceSubscriptionStatus,
+    SubscriptionFilter,
+    SubscriptionMode,
+)
 from resolvers import grants, policy, queues, structures, subscription_queues, subscriptions, users
 from resolvers.targets import Outcome
 from resolvers.terms import Terms

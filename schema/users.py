@@ -4,7 +4,7 @@ from typing import Any
 
 import strawberry
 
-from models.accounts import ACCOUNTS, CANDIDATES, AccountState
+from models.accounts.accounts import ACCOUNTS, CANDIDATES, AccountState
 from resolvers import users
 from schema.context import Info
 from schema.fields import column, made_from, rows_of

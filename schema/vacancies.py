@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import strawberry
 
-from models.vacancies import SEATS, VacancyReason, claimable_from
+from models.attachments.vacancies import SEATS, VacancyReason, claimable_from
 from resolvers import structures, users, vacancies
 from schema.connections import After, Before, Connection, First, Last, connection_of, page_of
 from schema.context import Info

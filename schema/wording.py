@@ -6,9 +6,9 @@ from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, format_datetime
 
-from models.accounts import Language
-from models.endings import StreamEnded
-from models.errors import DatabaseAway, DomainError, OperationTimedOut, RateLimited, Refusals, Unauthenticated
+from models.accounts.accounts import Language
+from models.errors.errors import DatabaseAway, DomainError, OperationTimedOut, RateLimited, Refusals, Unauthenticated
+from models.errors.stream_endings import StreamEnded
 from schema.words import RULES, WORDS
 
 Refusal = DomainError | Unauthenticated | RateLimited | OperationTimedOut | DatabaseAway | StreamEnded

@@ -15,9 +15,9 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from mailer.seals import Sealer
-from models import database
-from models.accounts import Account, Language
-from models.actors import Actor
+from models.accounts.accounts import Account, Language
+from models.accounts.actors import Actor
+from models.db import database
 from resolvers.scope import Office, Scope
 
 POSTGRES = os.environ.get("TEST_POSTGRES_URL", "postgres://postgres@127.0.0.1:5432")

@@ -4,19 +4,19 @@ from datetime import UTC, date, datetime
 from itertools import count
 from typing import Any
 
-from models.accounts import Account, AccountState
-from models.activities import Activity, ActivityKind
-from models.actors import Integration
-from models.attachments import Attachment, AttachmentStatus, Role
-from models.documents import Document, DocumentState, DocumentType
-from models.events import Event
-from models.folding import fold
-from models.identifiers import IdentifierType
-from models.keys import ApiKey
-from models.outbox import Mail
-from models.spaces import SpaceCode
-from models.structures import Structure, StructureKind
-from models.subscriptions import SpaceSubscription, SpaceSubscriptionStatus, SubscriptionMode
+from models.accounts.accounts import Account, AccountState
+from models.accounts.actors import Integration
+from models.activities.activities import Activity, ActivityKind
+from models.activities.api_keys import ApiKey
+from models.attachments.attachments import Attachment, AttachmentStatus, Role
+from models.db.normalisation import fold
+from models.documents.documents import Document, DocumentState, DocumentType
+from models.events.events import Event
+from models.mail.outbox import Mail
+from models.structures.identifiers import IdentifierType
+from models.structures.structures import Structure, StructureKind
+from models.subscriptions.spaces import SpaceCode
+from models.subscriptions.subscriptions import SpaceSubscription, SpaceSubscriptionStatus, SubscriptionMode
 
 PASSWORD = "Demonstration-2026!"
 # Argon2id of PASSWORD and of the answer "demo", made once: hashing is slow on purpose.

@@ -5,18 +5,18 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from models import spaces
-from models.accounts import REACTIVATION_WINDOW, Account, AccountState
-from models.activities import Acknowledgement, Activity, ActivityKind
-from models.attachments import Attachment, AttachmentStatus, Role
-from models.events import Event
-from models.occasions import Occasion
-from models.outbox import Mail, MailState
-from models.sessions import Session
-from models.structures import Structure, StructureStatus
-from models.subscriptions import LIVE as LIVE_SUBSCRIPTIONS
-from models.subscriptions import SpaceSubscription, SpaceSubscriptionStatus
-from models.tokens import OneTimeToken, Purpose
+from models.accounts.accounts import REACTIVATION_WINDOW, Account, AccountState
+from models.accounts.sessions import Session
+from models.accounts.tokens import OneTimeToken, Purpose
+from models.activities.activities import Acknowledgement, Activity, ActivityKind
+from models.attachments.attachments import Attachment, AttachmentStatus, Role
+from models.events.events import Event
+from models.mail.idempotency_keys import Occasion
+from models.mail.outbox import Mail, MailState
+from models.structures.structures import Structure, StructureStatus
+from models.subscriptions import spaces
+from models.subscriptions.subscriptions import LIVE as LIVE_SUBSCRIPTIONS
+from models.subscriptions.subscriptions import SpaceSubscription, SpaceSubscriptionStatus
 
 LIVE = (AttachmentStatus.PENDING, AttachmentStatus.VALIDATED, AttachmentStatus.DEACTIVATED)
 MANAGERS = (Role.PRINCIPAL_MANAGER, Role.SECONDARY_MANAGER)

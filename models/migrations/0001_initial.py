@@ -6,17 +6,17 @@ from tortoise.fields.base import OnDelete
 from tortoise.fields.data import JSON_DUMPS
 from tortoise.migrations import operations as ops
 
-from models.accounts import AccountState
-from models.actors import PlatformRole
-from models.attachments import AttachmentStatus, Role
-from models.identifiers import IdentifierType
-from models.outbox import MailState
-from models.profiles import Language
-from models.schema_operations import CreateTable
-from models.spaces import SpaceCode
-from models.structures import StructureKind, StructureStatus
-from models.subscriptions import SpaceSubscriptionStatus, SubscriptionMode
-from models.tokens import Purpose
+from models.accounts.accounts import AccountState
+from models.accounts.actors import PlatformRole
+from models.accounts.profiles import Language
+from models.accounts.tokens import Purpose
+from models.attachments.attachments import AttachmentStatus, Role
+from models.db.schema_operations import CreateTable
+from models.mail.outbox import MailState
+from models.structures.identifiers import IdentifierType
+from models.structures.structures import StructureKind, StructureStatus
+from models.subscriptions.spaces import SpaceCode
+from models.subscriptions.subscriptions import SpaceSubscriptionStatus, SubscriptionMode
 
 
 class Migration(migrations.Migration):

@@ -4,7 +4,7 @@ from tortoise import fields, migrations
 from tortoise.fields.base import OnDelete
 from tortoise.migrations import operations as ops
 
-from models.schema_operations import CreateTable
+from models.db.schema_operations import CreateTable
 
 
 class Migration(migrations.Migration):

@@ -4,8 +4,8 @@ from tortoise import fields, migrations
 from tortoise.fields.base import OnDelete
 from tortoise.migrations import operations as ops
 
-from models.offers import OfferStatus
-from models.schema_operations import CreateTable
+from models.attachments.offers import OfferStatus
+from models.db.schema_operations import CreateTable
 
 
 class Migration(migrations.Migration):

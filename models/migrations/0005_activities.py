@@ -4,9 +4,9 @@ from tortoise import fields, migrations
 from tortoise.fields.base import OnDelete
 from tortoise.migrations import operations as ops
 
-from models.activities import ActivityKind
-from models.schema_operations import CreateTable
-from models.spaces import SpaceCode
+from models.activities.activities import ActivityKind
+from models.db.schema_operations import CreateTable
+from models.subscriptions.spaces import SpaceCode
 
 
 class Migration(migrations.Migration):

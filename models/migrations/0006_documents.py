@@ -4,8 +4,8 @@ from tortoise import fields, migrations
 from tortoise.fields.base import OnDelete
 from tortoise.migrations import operations as ops
 
-from models.documents import DocumentState, DocumentType
-from models.schema_operations import CreateTable
+from models.db.schema_operations import CreateTable
+from models.documents.documents import DocumentState, DocumentType
 
 
 class Migration(migrations.Migration):

@@ -2,7 +2,7 @@
 
 from tortoise import migrations
 
-from models.schema_operations import EngineSQL
+from models.db.schema_operations import EngineSQL
 
 
 class Migration(migrations.Migration):

@@ -4,8 +4,8 @@ from tortoise import fields, migrations
 from tortoise.fields.base import OnDelete
 from tortoise.migrations import operations as ops
 
-from models.deliveries import Outcome
-from models.schema_operations import CreateTable
+from models.db.schema_operations import CreateTable
+from models.mail.mail_attempts import Outcome
 
 
 class Migration(migrations.Migration):

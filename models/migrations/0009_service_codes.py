@@ -6,7 +6,7 @@ from tortoise import fields, migrations
 from tortoise.migrations import operations as ops
 from tortoise.migrations.schema_editor.base import BaseSchemaEditor
 
-from models.services import code_key, double_key
+from models.structures.services import code_key, double_key
 
 
 async def fill(apps: Any, editor: BaseSchemaEditor) -> None:

@@ -2,7 +2,7 @@
 
 from tortoise import migrations
 
-from models.schema_operations import EngineSQL
+from models.db.schema_operations import EngineSQL
 
 # A transaction id says nothing outside the cluster that gave it. A restored event may have one that its new cluster
 # hasn't come to yet; those written there must follow it all the same. A row that is visible and not one's own was

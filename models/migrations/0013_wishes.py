@@ -2,8 +2,8 @@
 
 from tortoise import fields, migrations
 
-from models.schema_operations import CreateTable
-from models.tokens import Purpose
+from models.accounts.tokens import Purpose
+from models.db.schema_operations import CreateTable
 
 
 class Migration(migrations.Migration):

@@ -3,7 +3,7 @@
 from tortoise import fields, migrations
 from tortoise.migrations import operations as ops
 
-from models.schema_operations import EngineSQL
+from models.db.schema_operations import EngineSQL
 
 KNOWN = "CONSTRAINT wish_purpose_known CHECK (purpose IN ('SIGN_UP', 'ACTIVATION', 'PASSWORD_RESET', 'REACTIVATION'))"
 

@@ -23,9 +23,9 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from mailer.seals import Sealer
-from models import database
-from models.digests import MOST_TOLD
-from models.outbox import Mail
+from models.db import database
+from models.mail.digests import MOST_TOLD
+from models.mail.outbox import Mail
 from resolvers import digests
 from resolvers.scope import Office, Scope
 from tests.benchmarks.exports import filled, resident

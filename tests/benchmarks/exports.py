@@ -27,9 +27,9 @@ from urllib.parse import urlsplit
 import asyncpg
 import httpx
 
-from models import database
-from models.folding import fold
-from models.identifiers import IdentifierType, check
+from models.db import database
+from models.db.normalisation import fold
+from models.structures.identifiers import IdentifierType, check
 from tests import factories
 from tests.conftest import POSTGRES
 from tests.graph.servers import Server

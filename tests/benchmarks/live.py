@@ -27,12 +27,13 @@ from typing import Any
 import asyncpg
 import httpx
 
-from models import database, sessions
-from models.accounts import Account
-from models.attachments import Attachment, Role
-from models.notices import CHANNEL
-from models.sessions import Session
-from models.structures import Structure
+from models.accounts import sessions
+from models.accounts.accounts import Account
+from models.accounts.sessions import Session
+from models.attachments.attachments import Attachment, Role
+from models.db import database
+from models.db.notices import CHANNEL
+from models.structures.structures import Structure
 from tests import factories
 from tests.benchmarks.exports import resident
 from tests.conftest import POSTGRES

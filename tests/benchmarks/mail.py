@@ -29,8 +29,8 @@ from mailer.messages import AttachmentValidated
 from mailer.outbox import Letter, Recipient
 from mailer.rendering import Letterhead
 from mailer.seals import Sealer
-from models import database
-from models.outbox import Mail, MailState
+from models.db import database
+from models.mail.outbox import Mail, MailState
 from tests.benchmarks.exports import filled
 from tests.graph.servers import free_port
 from tests.graph.test_jobs import environment, started

@@ -19,8 +19,8 @@ from pathlib import Path
 
 import httpx
 
-from models import database
-from models.accounts import AccountState
+from models.accounts.accounts import AccountState
+from models.db import database
 from tests import factories
 from tests.benchmarks.exports import filled
 from tests.graph.servers import Server

@@ -15,10 +15,11 @@ from typing import Any
 
 import httpx
 
-from models import database, sessions
-from models.accounts import Account
-from models.attachments import AttachmentStatus, Role
-from models.structures import Structure
+from models.accounts import sessions
+from models.accounts.accounts import Account
+from models.attachments.attachments import AttachmentStatus, Role
+from models.db import database
+from models.structures.structures import Structure
 from schema import ids
 from tests import factories
 

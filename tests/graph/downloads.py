@@ -12,8 +12,8 @@ from starlette.applications import Starlette
 
 from graph.app import create_app
 from graph.settings import Settings
-from models.accounts import Account
-from models.structures import Structure
+from models.accounts.accounts import Account
+from models.structures.structures import Structure
 from schema import ids
 from tests import factories
 from tests.graph.apps import SIGN_IN, ask

@@ -13,9 +13,9 @@ from typing import Any
 
 from graph import uploads
 from graph.commands import main
-from models import wishes as waiting
-from models.documents import Document
-from models.wishes import WishKind
+from models.accounts import wishes as waiting
+from models.accounts.wishes import WishKind
+from models.documents.documents import Document
 from resolvers import documents, links, storage, sweeps, wishes
 
 MARK = "dies"

@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx
 
-from models.accounts import Account
+from models.accounts.accounts import Account
 from tests.graph.downloads import token_of
 
 ADD = """mutation Add($file: Upload!, $designation: String = "D", $type: DocumentType = RIB) {

@@ -21,8 +21,8 @@ from websockets.typing import Subprotocol
 from graph.app import create_app
 from graph.serving import PROTOCOLS
 from graph.settings import Settings
-from models import sessions
-from models.accounts import Account
+from models.accounts import sessions
+from models.accounts.accounts import Account
 
 PATIENCE = 10.0  # for what must arrive; other databases of the same PostgreSQL can hold an event back
 STATUS = """subscription ($structure: ID, $after: String) {

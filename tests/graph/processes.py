@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from models import database
+from models.db import database
 from tests.conftest import new_postgres, on_server
 from tests.graph.servers import Server
 

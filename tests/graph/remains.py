@@ -12,13 +12,13 @@ from typing import Any, Self
 import orjson
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from models.accounts import Account
-from models.attachments import Attachment, AttachmentStatus, Role
-from models.events import Event
-from models.outbox import Mail, MailState
-from models.structures import Structure
-from models.subscriptions import SpaceSubscription
-from models.tokens import OneTimeToken
+from models.accounts.accounts import Account
+from models.accounts.tokens import OneTimeToken
+from models.attachments.attachments import Attachment, AttachmentStatus, Role
+from models.events.events import Event
+from models.mail.outbox import Mail, MailState
+from models.structures.structures import Structure
+from models.subscriptions.subscriptions import SpaceSubscription
 from tests.graph.bursts import DONE, Change, Kind
 
 MARKER = re.compile("mk[0-9a-f]{16}")

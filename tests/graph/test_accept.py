@@ -3,7 +3,7 @@
 import pytest
 
 from graph import accept
-from models.accounts import Language
+from models.accounts.accounts import Language
 
 
 @pytest.mark.parametrize(

@@ -13,10 +13,10 @@ from structlog.testing import capture_logs
 
 from graph import logs, starting
 from graph.app import create_app, office_of
-from models import accounts
-from models.outbox import Mail
-from models.sessions import Session
-from models.wishes import Wish
+from models.accounts import accounts
+from models.accounts.sessions import Session
+from models.accounts.wishes import Wish
+from models.mail.outbox import Mail
 from resolvers import wishes
 from resolvers.scope import Scope
 from tests import factories
@@ -104,7 +104,7 @@ async def test_what_nobody_caught_is_logged_and_answered_500(tmp_path: Path, mon
         raise RuntimeError("out of order")
 
     async with served(settings_of(tmp_path), sends=False) as client:
-        monkeypatch.setattr("models.outbox.waiting", broken)
+        monkeypatch.setattr("models.mail.outbox.waiting", broken)
         with capture_logs() as lines:
             response = await client.get("/readyz")
     assert (response.status_code, response.text) == (500, "Internal Server Error")

@@ -7,8 +7,8 @@ import httpx
 import pytest
 
 from graph.authentication import COOKIE, DEVICE_COOKIE
-from models import database
-from models.sessions import Session
+from models.accounts.sessions import Session
+from models.db import database
 from tests import factories
 from tests.conftest import Clock
 from tests.graph.apps import SIGN_IN, ask, served, settings_of

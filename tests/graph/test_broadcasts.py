@@ -18,12 +18,12 @@ from graph.costs import Limits
 from graph.deliveries import Deliveries
 from graph.executions import Executions
 from graph.metrics import Metrics
-from models import events
-from models.accounts import Account, Language
-from models.attachments import Attachment, AttachmentStatus, Role
-from models.events import AttachmentDeactivated, Event
-from models.structures import Structure
-from models.subscriptions import SpaceSubscriptionStatus
+from models.accounts.accounts import Account, Language
+from models.attachments.attachments import Attachment, AttachmentStatus, Role
+from models.events import events
+from models.events.events import AttachmentDeactivated, Event
+from models.structures.structures import Structure
+from models.subscriptions.subscriptions import SpaceSubscriptionStatus
 from resolvers.scope import Office
 from schema import ids, schema
 from schema.wording import explain

@@ -11,7 +11,7 @@ import pytest
 
 from graph import storage as stores
 from graph.settings import in_clear, mistyped
-from models.document_errors import StorageAway
+from models.errors.errors import StorageAway
 from resolvers import storage
 from tests.conftest import s3_environment
 from tests.graph.apps import settings_of

@@ -16,7 +16,7 @@ import pytest
 from graph.app import office_of
 from graph.settings import Settings
 from mailer.samples import SAMPLES
-from models import database
+from models.db import database
 from resolvers import wishes
 from resolvers.scope import Scope
 from tests.graph.apps import settings_of

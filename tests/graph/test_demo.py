@@ -8,14 +8,14 @@ import pytest
 from graph import demo, serving
 from graph.demo import ForeignWorld
 from graph.settings import SettingsRefused
-from models.accounts import Account
-from models.activities import Activity
-from models.attachments import Attachment
-from models.events import Event
-from models.keys import ApiKey
-from models.outbox import Mail
-from models.structures import Structure
-from models.tokens import OneTimeToken
+from models.accounts.accounts import Account
+from models.accounts.tokens import OneTimeToken
+from models.activities.activities import Activity
+from models.activities.api_keys import ApiKey
+from models.attachments.attachments import Attachment
+from models.events.events import Event
+from models.mail.outbox import Mail
+from models.structures.structures import Structure
 from resolvers import keys
 from resolvers.scope import Office, Scope
 from tests import factories, invariants

@@ -15,7 +15,7 @@ import pytest
 from gql import Client, FileVar, gql
 from gql.transport.httpx import HTTPXAsyncTransport
 
-from models import database
+from models.db import database
 from tests import factories
 from tests.graph import forms
 from tests.graph.servers import Server

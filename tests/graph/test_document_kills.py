@@ -16,9 +16,9 @@ import httpx
 import pytest
 
 from graph.storage import store_of
-from models import database
-from models.accounts import Account
-from models.documents import Document
+from models.accounts.accounts import Account
+from models.db import database
+from models.documents.documents import Document
 from resolvers import sweeps
 from resolvers.scope import Office, Scope
 from resolvers.storage import Store

@@ -13,8 +13,8 @@ import pytest
 
 from graph import downloads
 from graph.authentication import COOKIE
-from models.accounts import Account, AccountState
-from models.documents import Document, DocumentState
+from models.accounts.accounts import Account, AccountState
+from models.documents.documents import Document, DocumentState
 from tests import factories
 from tests.conftest import Clock
 from tests.graph.apps import ask, served, settings_of

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from graph import demo, graphiql
-from models import database
+from models.db import database
 from resolvers.scope import Office, Scope
 from schema import schema
 from schema.context import Context

@@ -11,11 +11,11 @@ import httpx
 import pytest
 
 from graph import transfers
-from models import database
-from models.accounts import Account, AccountState
-from models.attachments import Attachment, Role
+from models.accounts.accounts import Account, AccountState
+from models.attachments.attachments import Attachment, Role
+from models.db import database
 from models.exports import BATCH
-from models.structures import Structure, StructureKind
+from models.structures.structures import Structure, StructureKind
 from tests import factories
 from tests.graph.apps import ask, settings_of
 from tests.graph.downloads import cells, running, search_url, token_of, transfer, users_url

@@ -8,15 +8,15 @@ import httpx
 import pytest
 
 from graph.authentication import COOKIE
-from models.accounts import Account, AccountState
-from models.actors import PlatformRole
-from models.attachments import Attachment, AttachmentService, AttachmentStatus, Role
-from models.events import Event
-from models.identifiers import IdentifierType
-from models.services import Service
-from models.spaces import SpaceCode
-from models.structures import Structure, StructureKind, StructureStatus
-from models.subscriptions import SpaceSubscription, SpaceSubscriptionStatus, SubscriptionMode
+from models.accounts.accounts import Account, AccountState
+from models.accounts.actors import PlatformRole
+from models.attachments.attachments import Attachment, AttachmentService, AttachmentStatus, Role
+from models.events.events import Event
+from models.structures.identifiers import IdentifierType
+from models.structures.services import Service
+from models.structures.structures import Structure, StructureKind, StructureStatus
+from models.subscriptions.spaces import SpaceCode
+from models.subscriptions.subscriptions import SpaceSubscription, SpaceSubscriptionStatus, SubscriptionMode
 from resolvers import tickets
 from resolvers.signatures import Signer
 from tests import factories

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from models import database, disks
-from models.errors import DatabaseAway
+from models.db import database, disks
+from models.errors.errors import DatabaseAway
 from tests import factories
 from tests.graph.apps import ask, served, settings_of
 from tests.graph.servers import Server

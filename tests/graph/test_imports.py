@@ -8,11 +8,11 @@ import pytest
 
 from graph import imports
 from graph.imports import NotADirectory, import_structures, report_beside
-from models.directories import Tally
-from models.events import Event
-from models.identifiers import IdentifierType
-from models.reading import Page, Selection
-from models.structures import Structure, StructureKind, StructureSearch, StructureStatus, search
+from models.db.query import Page, Selection
+from models.events.events import Event
+from models.structures.directory import Tally
+from models.structures.identifiers import IdentifierType
+from models.structures.structures import Structure, StructureKind, StructureSearch, StructureStatus, search
 from tests import factories
 
 HEADER = (

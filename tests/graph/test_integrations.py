@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from graph.app import office_of
-from models.activities import Activity
-from models.keys import PREFIX
+from models.activities.activities import Activity
+from models.activities.api_keys import PREFIX
 from resolvers import keys
 from resolvers.scope import Scope
 from tests import factories

@@ -15,14 +15,14 @@ import pytest
 from structlog.testing import capture_logs
 
 from graph.jobs import JOBS, Job, Runner
-from models import database
-from models.accounts import Account
-from models.attachments import Attachment, AttachmentStatus, Role
-from models.errors import DatabaseAway
-from models.events import Event
-from models.occasions import Occasion
-from models.outbox import Mail
-from models.structures import Structure
+from models.accounts.accounts import Account
+from models.attachments.attachments import Attachment, AttachmentStatus, Role
+from models.db import database
+from models.errors.errors import DatabaseAway
+from models.events.events import Event
+from models.mail.idempotency_keys import Occasion
+from models.mail.outbox import Mail
+from models.structures.structures import Structure
 from resolvers.scope import Office, Scope
 from schema import ids
 from tests import factories

@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 from aiosmtpd.controller import Controller
 
-from models import database
-from models.outbox import Mail, MailState
-from models.wishes import Wish
+from models.accounts.wishes import Wish
+from models.db import database
+from models.mail.outbox import Mail, MailState
 from tests.conftest import new_postgres
 from tests.graph import bursts
 from tests.graph.bursts import DONE, Call, Change

@@ -8,9 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
-from models.accounts import Account
-from models.events import Event
-from models.outbox import Mail
+from models.accounts.accounts import Account
+from models.events.events import Event
+from models.mail.outbox import Mail
 from tests import factories
 from tests.graph.apps import ask, served, settings_of
 from tests.graph.live import token_for

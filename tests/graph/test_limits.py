@@ -11,7 +11,7 @@ from starlette.requests import HTTPConnection
 
 from graph import limits as limits_module
 from graph.limits import Limits, source_of
-from models.errors import RateLimited
+from models.errors.errors import RateLimited
 from tests.graph.apps import SIGN_IN, ask, served, settings_of
 from tests.proxies import Proxy
 

@@ -9,7 +9,7 @@ import httpx
 from mailer import messages, outbox
 from mailer.outbox import Recipient
 from mailer.seals import Sealer
-from models.outbox import Mail, MailState
+from models.mail.outbox import Mail, MailState
 from tests.graph.servers import Worker
 from tests.graph.test_commands import run
 from tests.graph.test_jobs import until

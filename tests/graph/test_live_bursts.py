@@ -13,7 +13,7 @@ import pytest
 
 from graph import readers
 from graph.app import office_of
-from models.structures import Structure
+from models.structures.structures import Structure
 from resolvers import keys
 from resolvers.scope import Scope
 from tests import factories

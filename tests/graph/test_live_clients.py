@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from models import database
-from models.attachments import AttachmentStatus
+from models.attachments.attachments import AttachmentStatus
+from models.db import database
 from schema import ids
 from tests import factories
 from tests.graph.live import ask, token_for

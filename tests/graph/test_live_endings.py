@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from models import database
-from models.accounts import Account
-from models.attachments import Attachment, Role
-from models.sessions import Session
-from models.structures import Structure
-from models.tokens import Purpose, issue
+from models.accounts.accounts import Account
+from models.accounts.sessions import Session
+from models.accounts.tokens import Purpose, issue
+from models.attachments.attachments import Attachment, Role
+from models.db import database
+from models.structures.structures import Structure
 from schema import ids
 from tests import factories
 from tests.graph.live import STATUS, Reader, ask, codes, token_for

@@ -18,11 +18,11 @@ import httpx
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
-from models import database
-from models.accounts import Account
-from models.attachments import Attachment
-from models.changes import Position
-from models.structures import Structure
+from models.accounts.accounts import Account
+from models.attachments.attachments import Attachment
+from models.db import database
+from models.events.changes import Position
+from models.structures.structures import Structure
 from schema import ids
 from schema.changes import text_of
 from tests import factories

@@ -19,7 +19,7 @@ import pytest
 from mailer import messages, outbox
 from mailer.outbox import Recipient
 from mailer.seals import Sealer
-from models.outbox import Mail, MailState
+from models.mail.outbox import Mail, MailState
 from tests.graph.test_jobs import PATIENCE, environment, started, until
 from tests.mailer import posts
 from tests.mailer.letters import bodies

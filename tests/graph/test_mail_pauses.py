@@ -12,8 +12,8 @@ from pathlib import Path
 from mailer import messages, outbox
 from mailer.outbox import Letter, Recipient
 from mailer.seals import Sealer
-from models import database
-from models.outbox import Mail, MailState
+from models.db import database
+from models.mail.outbox import Mail, MailState
 from tests.conftest import new_postgres, on_server
 from tests.graph.test_jobs import environment, started, until
 from tests.mailer import posts

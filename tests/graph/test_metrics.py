@@ -13,9 +13,8 @@ from graph.metrics import Metrics
 from graph.storage import store_of
 from mailer import messages, outbox
 from mailer.outbox import Recipient
-from models import database
-from models.document_errors import StorageAway
-from models.errors import DatabaseAway
+from models.db import database
+from models.errors.errors import DatabaseAway, StorageAway
 from resolvers import storage
 from resolvers.scope import Office
 from tests.conftest import s3_environment

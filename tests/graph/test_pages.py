@@ -11,8 +11,9 @@ from starlette.testclient import TestClient
 
 from graph import layouts, pages
 from graph.origins import Trusted
-from models.accounts import Language
-from models.errors import (
+from models.accounts.accounts import Language
+from models.accounts.tokens import Purpose
+from models.errors.errors import (
     DatabaseAway,
     DomainError,
     ExpiredToken,
@@ -24,7 +25,6 @@ from models.errors import (
     WeakPassword,
     WrongSecretAnswer,
 )
-from models.tokens import Purpose
 
 QUESTION = "Name of <your> first school?"
 ANSWERS = {

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
-from models import database
-from models.errors import DatabaseAway
+from models.db import database
+from models.errors.errors import DatabaseAway
 from tests import factories
 from tests.conftest import POSTGRES, new_postgres, on_server
 from tests.graph.apps import SIGN_IN, ask, served, settings_of

@@ -7,7 +7,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from models import changes
+from models.events import changes
 from tests import clusters
 from tests.graph import live
 from tests.graph.apps import settings_of

@@ -10,7 +10,7 @@ import pytest
 
 from graph import scanners
 from graph.scanners import Clamd
-from models.document_errors import StorageAway
+from models.errors.errors import StorageAway
 from tests.proxies import Proxy
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]

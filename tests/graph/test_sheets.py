@@ -4,12 +4,12 @@ import pytest
 
 from graph import sheets
 from graph.sheets import Sheet, harmless
-from models import summaries
-from models.accounts import Language
-from models.attachments import AttachmentStatus, Role
-from models.identifiers import IdentifierType
-from models.structures import StructureKind, StructureStatus
-from models.subscriptions import SubscriptionMode
+from models.accounts.accounts import Language
+from models.attachments.attachments import AttachmentStatus, Role
+from models.events import summaries
+from models.structures.identifiers import IdentifierType
+from models.structures.structures import StructureKind, StructureStatus
+from models.subscriptions.subscriptions import SubscriptionMode
 from tests.graph.downloads import cells
 
 PLAIN = Sheet((("Un", "One"), ("Deux", "Two")), lambda element, place: element)

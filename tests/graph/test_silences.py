@@ -10,9 +10,9 @@ from typing import Any
 import httpx
 import pytest
 
-from models import database, waits
-from models.documents import Document, DocumentState
-from models.errors import DatabaseAway
+from models.db import database, timeouts
+from models.documents.documents import Document, DocumentState
+from models.errors.errors import DatabaseAway
 from tests import factories
 from tests.conftest import POSTGRES
 from tests.graph.apps import SIGN_IN, ask, served, settings_of
@@ -99,7 +99,7 @@ async def test_a_database_that_is_slow_is_waited_for(tmp_path: Path, database_ur
 async def test_a_statement_that_takes_too_long_is_cancelled_at_the_server(database_url: str) -> None:
     await database.connect(database_url)
     try:
-        with waits.patient(waits.Patience(doubt=0.1, most=0.5)), pytest.raises(DatabaseAway):
+        with timeouts.patient(timeouts.Patience(doubt=0.1, most=0.5)), pytest.raises(DatabaseAway):
             await database.fetch("SELECT pg_sleep(600)", {})
         running = (
             "SELECT count(*) AS number FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(6%' AND state = 'active'"

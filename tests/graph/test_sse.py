@@ -14,9 +14,9 @@ import httpx
 import pytest
 
 from graph import streaming
-from models import database
-from models.attachments import AttachmentStatus
-from models.sessions import Session
+from models.accounts.sessions import Session
+from models.attachments.attachments import AttachmentStatus
+from models.db import database
 from schema import ids
 from tests import factories
 from tests.graph import live

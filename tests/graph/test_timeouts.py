@@ -12,10 +12,10 @@ import httpx
 import pytest
 
 from graph import executions
-from models import database
-from models.accounts import Account
-from models.events import Event
-from models.outbox import Mail
+from models.accounts.accounts import Account
+from models.db import database
+from models.events.events import Event
+from models.mail.outbox import Mail
 from tests import factories
 from tests.graph import live
 from tests.graph.apps import settings_of

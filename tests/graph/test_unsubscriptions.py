@@ -13,11 +13,11 @@ from graph.app import office_of
 from graph.settings import Settings
 from graph.workers import courier
 from mailer.courier import Courier
-from models.accounts import Account
-from models.attachments import Attachment, AttachmentStatus
-from models.events import Event
-from models.outbox import Mail, MailState
-from models.structures import Structure
+from models.accounts.accounts import Account
+from models.attachments.attachments import Attachment, AttachmentStatus
+from models.events.events import Event
+from models.mail.outbox import Mail, MailState
+from models.structures.structures import Structure
 from resolvers import digests
 from resolvers.scope import Scope
 from tests import factories

@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from graph import uploads
-from models.accounts import Account
-from models.documents import Document
+from models.accounts.accounts import Account
+from models.documents.documents import Document
 from tests import factories
 from tests.graph import forms
 from tests.graph.apps import served, settings_of

@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from graph.wakings import Wakings
-from models import database
+from models.db import database
 from tests.proxies import Proxy
 
 REDIS = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379")

@@ -13,8 +13,8 @@ from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
 
 from graph import readers, streaming, websockets
-from models import accounts
-from models.accounts import Account
+from models.accounts import accounts
+from models.accounts.accounts import Account
 from tests import factories
 from tests.graph import live
 from tests.graph.apps import settings_of

@@ -10,10 +10,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from models.accounts import Account
-from models.outbox import Mail, MailState
-from models.tokens import OneTimeToken
-from models.wishes import Wish
+from models.accounts.accounts import Account
+from models.accounts.tokens import OneTimeToken
+from models.accounts.wishes import Wish
+from models.mail.outbox import Mail, MailState
 from tests import factories
 from tests.graph.dying import SIGN_UP_STEPS
 from tests.graph.servers import Server

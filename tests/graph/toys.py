@@ -13,7 +13,7 @@ from starlette.responses import HTMLResponse, Response
 
 from graph.bodies import Bodies
 from graph.endpoint import Endpoint
-from models.errors import (
+from models.errors.errors import (
     DatabaseAway,
     Forbidden,
     Invalid,

@@ -10,8 +10,8 @@ import pytest
 from mailer import payloads, rendering, samples, wording
 from mailer.facts import Message, name_of
 from mailer.samples import NOW, SAMPLES
-from models.outbox import Mail
-from models.reading import Row
+from models.db.query import Row
+from models.mail.outbox import Mail
 from tests.mailer.letters import LETTERHEAD, SEALER, bodies, parsed
 
 BAITS = (

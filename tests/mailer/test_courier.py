@@ -19,10 +19,11 @@ from mailer.outbox import Recipient
 from mailer.samples import NOW, TOKEN
 from mailer.seals import Sealer
 from mailer.transport import SmtpServer, SmtpTransport, Transport
-from models import database, deliveries
-from models import outbox as rows
-from models.deliveries import Try
-from models.outbox import Mail, MailState
+from models.db import database
+from models.mail import mail_attempts
+from models.mail import outbox as rows
+from models.mail.mail_attempts import Try
+from models.mail.outbox import Mail, MailState
 from tests.mailer.conftest import Server
 from tests.mailer.letters import LETTERHEAD, SEALER, bodies
 
@@ -347,14 +348,14 @@ async def test_mail_whose_record_failed_is_recorded_later_and_never_sent_twice(m
     await put()
     quick = Slow(0)
     courier = courier_over(quick)
-    record, away = deliveries.sent, [OSError("away")]
+    record, away = mail_attempts.sent, [OSError("away")]
 
     async def record_or_fail(tries: Sequence[Try], **more: Any) -> None:
         if away:
             raise away.pop()
         await record(tries, **more)
 
-    monkeypatch.setattr(deliveries, "sent", record_or_fail)
+    monkeypatch.setattr(mail_attempts, "sent", record_or_fail)
     with pytest.raises(OSError, match="away"):
         await courier.run_once(NOW)
     assert (await only()).state is MailState.PENDING

@@ -15,11 +15,11 @@ from mailer.failures import RecipientRefused
 from mailer.outbox import Recipient
 from mailer.samples import NOW
 from mailer.transport import SmtpServer, SmtpTransport
-from models import deliveries
-from models.accounts import Account
-from models.deliveries import MailAttempt
-from models.events import Event
-from models.outbox import Mail, MailState
+from models.accounts.accounts import Account
+from models.events.events import Event
+from models.mail import mail_attempts
+from models.mail.mail_attempts import MailAttempt
+from models.mail.outbox import Mail, MailState
 from tests import factories
 from tests.graph.servers import free_port
 from tests.mailer import posts
@@ -77,7 +77,7 @@ async def drained(courier: Courier, days: float = 3.5) -> None:
 async def history() -> list[list[str]]:
     """The outcomes of the tries of each mail."""
     return [
-        [attempt.outcome for attempt in await deliveries.attempts_of(mail.id)]
+        [attempt.outcome for attempt in await mail_attempts.attempts_of(mail.id)]
         for mail in await Mail.all().order_by("id")
     ]
 

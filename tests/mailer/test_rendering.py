@@ -15,8 +15,8 @@ from mailer.rendering import TEMPLATES
 from mailer.samples import NAME, NOW, SAMPLES, TOKEN
 from mailer.seals import SealBroken, Sealer
 from mailer.wording import MODES, PHRASES
-from models.outbox import Mail
-from models.spaces import WORDING
+from models.mail.outbox import Mail
+from models.subscriptions.spaces import WORDING
 from tests.mailer.letters import LETTERHEAD, SEALER, bodies, parsed
 
 LINK = re.compile(r"https?://[^\s<>\"]+")

@@ -22,7 +22,7 @@ from mailer.lanes import Lanes, Pace
 from mailer.outbox import Letter, Recipient
 from mailer.samples import NOW
 from mailer.transport import SmtpServer, SmtpTransport
-from models.outbox import Mail, MailState
+from models.mail.outbox import Mail, MailState
 from tests.mailer import posts
 from tests.mailer.letters import LETTERHEAD, SEALER, parsed
 from tests.mailer.posts import Post

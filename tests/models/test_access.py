@@ -5,11 +5,11 @@ from datetime import date, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.access import AccessReason, Situation
-from models.accounts import AccountState
-from models.attachments import AttachmentStatus
-from models.structures import StructureStatus
-from models.subscriptions import SpaceSubscriptionStatus
+from models.accounts.accounts import AccountState
+from models.attachments.attachments import AttachmentStatus
+from models.structures.structures import StructureStatus
+from models.subscriptions.access import AccessReason, Situation
+from models.subscriptions.subscriptions import SpaceSubscriptionStatus
 
 START = date(2027, 1, 1)
 HORIZON = 90

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from models import activities
-from models.errors import DomainError
+from models.activities import activities
+from models.errors.errors import DomainError
 
 NOW = datetime(2027, 3, 15, 9, 0, tzinfo=UTC)
 

@@ -5,8 +5,15 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from models.attachments import ALLOWED_FROM, Attachment, AttachmentFilter, AttachmentStatus, DecisionAct, Role
-from models.errors import DomainError, Invalid, RequestAlreadyDecided, TransitionNotAllowed
+from models.attachments.attachments import (
+    ALLOWED_FROM,
+    Attachment,
+    AttachmentFilter,
+    AttachmentStatus,
+    DecisionAct,
+    Role,
+)
+from models.errors.errors import DomainError, Invalid, RequestAlreadyDecided, TransitionNotAllowed
 
 TODAY = date(2027, 3, 15)
 NOW = datetime(2027, 3, 15, 9, 0, tzinfo=UTC)

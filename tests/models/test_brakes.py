@@ -5,37 +5,37 @@ from datetime import timedelta
 
 import pytest
 
-from models import brakes
-from models.brakes import Limit
+from models.accounts import throttle
+from models.accounts.throttle import Limit
 from tests.conftest import Clock
 
 
 async def admit(key: str, clock: Clock) -> timedelta:
     """A try that one limit alone is asked about."""
-    return await brakes.admit([Limit(key)], clock())
+    return await throttle.admit([Limit(key)], clock())
 
 
 @pytest.mark.parametrize(("tries", "minutes"), [(0, 0), (4, 0), (5, 1), (6, 2), (7, 4), (10, 32), (11, 60), (500, 60)])
 def test_pause_doubles_from_a_minute_to_an_hour(tries: int, minutes: int) -> None:
-    assert brakes.pause_after(tries) == timedelta(minutes=minutes)
+    assert throttle.pause_after(tries) == timedelta(minutes=minutes)
 
 
 async def test_brake_admits_five_then_one_a_pause(db: str, clock: Clock) -> None:
-    key = brakes.key_of("password", "ada")
+    key = throttle.key_of("password", "ada")
     assert [await admit(key, clock) for _ in range(5)] == [timedelta(0)] * 5
     clock.advance(seconds=20)
     assert await admit(key, clock) == timedelta(seconds=40)
     clock.advance(seconds=40)
     assert await admit(key, clock) == timedelta(0)
     assert await admit(key, clock) == timedelta(minutes=2)
-    assert await admit(brakes.key_of("password", "bob"), clock) == timedelta(0)
+    assert await admit(throttle.key_of("password", "bob"), clock) == timedelta(0)
 
 
 async def test_brake_forgets_when_released_or_after_a_day(db: str, clock: Clock) -> None:
-    key = brakes.key_of("password", "ada")
+    key = throttle.key_of("password", "ada")
     for _ in range(5):
         await admit(key, clock)
-    await brakes.release(key)
+    await throttle.release(key)
     assert await admit(key, clock) == timedelta(0)
     for _ in range(4):
         await admit(key, clock)
@@ -44,50 +44,50 @@ async def test_brake_forgets_when_released_or_after_a_day(db: str, clock: Clock)
 
 
 async def test_fifty_parallel_tries_pass_the_brake_five_times(db: str, clock: Clock) -> None:
-    key = brakes.key_of("password", "ada")
+    key = throttle.key_of("password", "ada")
     waits = await asyncio.gather(*(admit(key, clock) for _ in range(50)))
     assert sorted(waits) == [timedelta(0)] * 5 + [timedelta(minutes=1)] * 45
 
 
 async def test_allowance_is_taken_up_to_its_number_per_period(db: str, clock: Clock) -> None:
-    key = brakes.key_of("mail", "ada")
-    take = [await brakes.take(key, clock(), most=2, per=timedelta(hours=1)) for _ in range(3)]
+    key = throttle.key_of("mail", "ada")
+    take = [await throttle.take(key, clock(), most=2, per=timedelta(hours=1)) for _ in range(3)]
     clock.advance(hours=1)
-    assert [*take, await brakes.take(key, clock(), most=2, per=timedelta(hours=1))] == [True, True, False, True]
+    assert [*take, await throttle.take(key, clock(), most=2, per=timedelta(hours=1))] == [True, True, False, True]
 
 
 async def test_release_in_between_disturbs_no_parallel_try(db: str, clock: Clock) -> None:
-    key = brakes.key_of("password", "ada")
+    key = throttle.key_of("password", "ada")
 
     async def one(number: int) -> None:
         for _ in range(20):
-            await (brakes.release(key) if number % 2 else admit(key, clock))
+            await (throttle.release(key) if number % 2 else admit(key, clock))
 
     await asyncio.gather(*(one(number) for number in range(10)))
-    await brakes.release(key)
+    await throttle.release(key)
     assert await admit(key, clock) == timedelta(0)
 
 
 async def test_try_that_one_of_two_limits_refuses_counts_in_neither(db: str, clock: Clock) -> None:
-    narrow, wide = Limit(brakes.key_of("source", "ada")), Limit(brakes.key_of("all", "ada"), 50)
+    narrow, wide = Limit(throttle.key_of("source", "ada")), Limit(throttle.key_of("all", "ada"), 50)
     for _ in range(20):
-        await brakes.admit([narrow, wide], clock())
-    assert await brakes.settle(wide.key) == 5
+        await throttle.admit([narrow, wide], clock())
+    assert await throttle.settle(wide.key) == 5
 
 
 async def test_fifty_parallel_tries_from_two_places_pass_a_shared_limit_as_often_as_it_says(
     db: str, clock: Clock
 ) -> None:
-    shared = Limit(brakes.key_of("all", "ada"), 8)
-    places = [Limit(brakes.key_of("source", place)) for place in ("here", "there")]
-    waits = await asyncio.gather(*(brakes.admit([places[number % 2], shared], clock()) for number in range(50)))
+    shared = Limit(throttle.key_of("all", "ada"), 8)
+    places = [Limit(throttle.key_of("source", place)) for place in ("here", "there")]
+    waits = await asyncio.gather(*(throttle.admit([places[number % 2], shared], clock()) for number in range(50)))
     assert waits.count(timedelta(0)) == 8
 
 
 async def test_what_only_counts_is_kept_until_it_is_settled(db: str, clock: Clock) -> None:
-    tally = Limit(brakes.key_of("tally", "ada"), None)
+    tally = Limit(throttle.key_of("tally", "ada"), None)
     for _ in range(60):
-        assert await brakes.admit([tally], clock()) == timedelta(0)
+        assert await throttle.admit([tally], clock()) == timedelta(0)
     clock.advance(days=30)
-    await brakes.admit([tally], clock())
-    assert (await brakes.settle(tally.key), await brakes.settle(tally.key)) == (61, 0)
+    await throttle.admit([tally], clock())
+    assert (await throttle.settle(tally.key), await throttle.settle(tally.key)) == (61, 0)

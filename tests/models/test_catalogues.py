@@ -10,8 +10,9 @@ from tortoise import Tortoise
 from tortoise.exceptions import IntegrityError
 from tortoise.fields.relational import ForeignKeyFieldInstance
 
-from models import database, migrations
-from models.attachments import Attachment, AttachmentStatus, Role
+from models import migrations
+from models.attachments.attachments import Attachment, AttachmentStatus, Role
+from models.db import database
 from tests import factories
 
 INDEX = re.compile(r"CREATE (UNIQUE )?INDEX (\w+) ON (\w+)(.*)", re.DOTALL)

@@ -8,12 +8,12 @@ from zoneinfo import ZoneInfo
 import asyncpg
 import pytest
 
-from models import changes, events
-from models.accounts import visibility
-from models.actors import Actor
-from models.attachments import AttachmentStatus, Role
-from models.changes import Position, Standing, Topic
-from models.events import Event
+from models.accounts.accounts import visibility
+from models.accounts.actors import Actor
+from models.attachments.attachments import AttachmentStatus, Role
+from models.events import changes, events
+from models.events.changes import Position, Standing, Topic
+from models.events.events import Event
 from tests import factories
 
 PARIS = ZoneInfo("Europe/Paris")

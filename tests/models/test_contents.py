@@ -5,9 +5,8 @@ import zipfile
 
 import pytest
 
-from models import contents
-from models.document_errors import FileContentMismatch, FileEmpty, FileTooLarge, FileTypeNotAllowed
-from models.errors import DomainError
+from models.documents import content_types
+from models.errors.errors import DomainError, FileContentMismatch, FileEmpty, FileTooLarge, FileTypeNotAllowed
 
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(40)
 JPEG, JPEG_BARE = b"\xff\xd8\xff\xe0\0\x10JFIF\0" + bytes(30), b"\xff\xd8\xff\xdb" + bytes(30)
@@ -64,14 +63,14 @@ RELATED = {
 
 def _problem(name: str, content: bytes) -> type[DomainError] | None:
     problems: list[DomainError] = []
-    ends = content[: contents.ENDS] + content[contents.ENDS :][-contents.ENDS :]
-    contents.check(problems, name, len(content), ends, "file")
+    ends = content[: content_types.ENDS] + content[content_types.ENDS :][-content_types.ENDS :]
+    content_types.check(problems, name, len(content), ends, "file")
     assert len(problems) <= 1
     return type(problems[0]) if problems else None
 
 
 def test_the_extensions_are_the_portals() -> None:
-    assert set(GOOD) == set(contents.KINDS)
+    assert set(GOOD) == set(content_types.KINDS)
     assert len(GOOD) == 37
 
 
@@ -89,7 +88,7 @@ def test_content_of_another_kind_is_refused(extension: str, kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "extension", [name for name, kind in contents.KINDS.items() if kind.signatures and not kind.takes_others]
+    "extension", [name for name, kind in content_types.KINDS.items() if kind.signatures and not kind.takes_others]
 )
 def test_plain_text_is_not_a_format_with_a_signature(extension: str) -> None:
     assert _problem(f"file.{extension}", TEXT) is FileContentMismatch
@@ -102,9 +101,9 @@ def test_other_extensions_are_refused(name: str) -> None:
 
 def test_four_mebibytes_are_taken_and_a_byte_more_is_not() -> None:
     problems: list[DomainError] = []
-    contents.check(problems, "a.fax", 4_194_304, bytes(100), "file")
+    content_types.check(problems, "a.fax", 4_194_304, bytes(100), "file")
     assert problems == []
-    contents.check(problems, "a.fax", 4_194_305, bytes(100), "file")
+    content_types.check(problems, "a.fax", 4_194_305, bytes(100), "file")
     assert [(type(problem), problem.path, problem.data) for problem in problems] == [
         (FileTooLarge, ("file",), {"most": 4})
     ]

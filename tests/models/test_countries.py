@@ -1,6 +1,6 @@
 """The list of country codes."""
 
-from models import countries
+from models.accounts import countries
 
 
 def test_codes_are_those_of_iso_3166_and_kosovo() -> None:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from models import errors
-from models.errors import Invalid, Missing, Refusals, TooLong
+from models.errors import errors
+from models.errors.errors import Invalid, Missing, Refusals, TooLong
 
 
 def test_refusals_of_several_blocks_are_told_together() -> None:

@@ -6,8 +6,8 @@ from itertools import chain
 import pytest
 
 from models import exports
-from models.attachments import AttachmentStatus, Role
-from models.structures import Structure, StructureKind, StructureSearch
+from models.attachments.attachments import AttachmentStatus, Role
+from models.structures.structures import Structure, StructureKind, StructureSearch
 from tests import factories
 
 NAMES = ["Même nom", "meme nom", "MÊME NOM", "Même-nom", "Alpha", "Zoé", "Épi", "Epi", "Œuf", "Oeuf", "Même nom"]

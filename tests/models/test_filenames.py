@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from models import filenames
-from models.errors import DomainError, Invalid, Missing, TooLong
+from models.documents import filenames
+from models.errors.errors import DomainError, Invalid, Missing, TooLong
 
 
 def _problem(name: str) -> type[DomainError] | None:

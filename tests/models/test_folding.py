@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models import folding
+from models.db import normalisation
 
 
 @pytest.mark.parametrize(
@@ -23,23 +23,23 @@ from models import folding
     ],
 )
 def test_searcher_finds_names_whatever_the_accents_case_and_signs(text: str, folded: str) -> None:
-    assert folding.fold(text) == folded
+    assert normalisation.fold(text) == folded
 
 
 def test_text_that_unfolds_beyond_its_column_is_cut() -> None:
     name = "\ufdfa" * 80  # one character, eighteen when unfolded
-    assert len(folding.fold(name)) == 80 * 18
-    assert len(folding.fold(name, folding.LONGEST_NAME)) == folding.LONGEST_NAME
-    assert folding.fold("abc def", 4) == "abc"
+    assert len(normalisation.fold(name)) == 80 * 18
+    assert len(normalisation.fold(name, normalisation.LONGEST_NAME)) == normalisation.LONGEST_NAME
+    assert normalisation.fold("abc def", 4) == "abc"
 
 
 @given(st.text())
 def test_folding_twice_changes_nothing_more(text: str) -> None:
-    once = folding.fold(text)
-    assert folding.fold(once) == once
+    once = normalisation.fold(text)
+    assert normalisation.fold(once) == once
 
 
 @given(st.text())
 def test_folded_text_has_single_inner_spaces_only(text: str) -> None:
-    folded = folding.fold(text)
+    folded = normalisation.fold(text)
     assert folded == " ".join(folded.split())

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models import identifiers
-from models.errors import InvalidIdentifier, Missing
-from models.identifiers import IdentifierType
+from models.errors.errors import InvalidIdentifier, Missing
+from models.structures import identifiers
+from models.structures.identifiers import IdentifierType
 
 GOOD = [
     (IdentifierType.SIRET, "73282932000074"),

@@ -6,7 +6,7 @@ from typing import Any
 from tortoise import Tortoise
 from tortoise.fields.base import Field
 
-from models import database
+from models.db import database
 
 Description = tuple[bool, int | None]  # may it be null, and how many characters it takes
 # What the database fills in by itself, and no model reads.

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models import passwords
-from models.errors import Invalid, Missing, TooLong, WeakPassword
-from models.passwords import Owner
+from models.accounts import passwords
+from models.accounts.passwords import Owner
+from models.errors.errors import Invalid, Missing, TooLong, WeakPassword
 
 OWNER = Owner(
     login_email="claire.martin@demo.example",
@@ -97,7 +97,7 @@ def test_password_with_a_control_character_is_refused(character: str) -> None:
 
 
 def test_list_of_common_words_is_reduced_as_candidates_are() -> None:
-    words = resources.files("models").joinpath("common_passwords.txt").read_text("utf-8").splitlines()
+    words = resources.files("models.accounts").joinpath("common_passwords.txt").read_text("utf-8").splitlines()
     assert len(words) == 10_167
     assert words == sorted(set(words))
     assert [word for word in words if passwords._core(word) != word or len(word) < 3] == []

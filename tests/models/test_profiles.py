@@ -2,9 +2,9 @@
 
 import pytest
 
-from models import profiles
-from models.errors import DomainError
-from models.profiles import Language, PostalAddress
+from models.accounts import profiles
+from models.accounts.profiles import Language, PostalAddress
+from models.errors.errors import DomainError
 
 PARIS = {"line1": "1 rue de la Paix", "postcode": "75002", "city": "Paris", "country": "FR"}
 

@@ -4,10 +4,10 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from models.accounts import ACCOUNTS
-from models.attachments import ATTACHMENTS, NEWEST_FIRST
-from models.errors import Invalid
-from models.reading import Order, Page, Selection
+from models.accounts.accounts import ACCOUNTS
+from models.attachments.attachments import ATTACHMENTS, NEWEST_FIRST
+from models.db.query import Order, Page, Selection
+from models.errors.errors import Invalid
 from tests import factories
 
 BY_NAME = Order(("folded_name", "id"))

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from tortoise.migrations import api
 
-from models import database, services
-from models.database import Duplicate, configuration
+from models.db import database
+from models.db.database import Duplicate, configuration
 from models.migrations import __path__ as folders
-from models.services import Service
+from models.structures import services
+from models.structures.services import Service
 from tests import factories
 from tests.conftest import new_postgres, on_server
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from models.errors import Invalid
-from models.identifiers import IdentifierType
-from models.reading import Page, Selection, Slice
-from models.structures import Structure, StructureKind, StructureSearch, StructureStatus, search
+from models.db.query import Page, Selection, Slice
+from models.errors.errors import Invalid
+from models.structures.identifiers import IdentifierType
+from models.structures.structures import Structure, StructureKind, StructureSearch, StructureStatus, search
 from resolvers import structures
 from resolvers.scope import Scope
 from tests import factories

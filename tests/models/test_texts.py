@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models import texts
-from models.errors import DomainError
+from models.db import texts
+from models.errors.errors import DomainError
 
 HIDDEN = [
     "\x00",

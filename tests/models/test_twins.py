@@ -8,13 +8,15 @@ from itertools import product
 
 import pytest
 
-from models import accounts, attachments, database, deciders
-from models.accounts import REACTIVATION_WINDOW, Account, AccountState
-from models.actors import Actor
-from models.attachments import ATTACHMENTS, Attachment, AttachmentStatus, Role
-from models.offers import OFFERS, OfferStatus, SeatOffer
-from models.reading import Row
-from models.structures import Structure, StructureStatus
+from models.accounts import accounts
+from models.accounts.accounts import REACTIVATION_WINDOW, Account, AccountState
+from models.accounts.actors import Actor
+from models.attachments import attachments, deciders
+from models.attachments.attachments import ATTACHMENTS, Attachment, AttachmentStatus, Role
+from models.attachments.offers import OFFERS, OfferStatus, SeatOffer
+from models.db import database
+from models.db.query import Row
+from models.structures.structures import Structure, StructureStatus
 from tests import factories
 
 NOW = datetime(2027, 3, 15, 9, tzinfo=UTC)

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from models import spaces
-from models.accounts import Account
-from models.errors import DomainError
-from models.structures import Structure
-from models.subscriptions import LIVE, SpaceSubscription
+from models.accounts.accounts import Account
+from models.errors.errors import DomainError
+from models.structures.structures import Structure
+from models.subscriptions import spaces
+from models.subscriptions.subscriptions import LIVE, SpaceSubscription
 from resolvers.targets import Outcome
 
 Problem = tuple[type[DomainError], *tuple[str, ...]]

@@ -10,14 +10,10 @@ import aiosqlite
 import asyncpg
 import pytest
 
-from models import database
-from models.attachments import Attachment, AttachmentStatus, Role
-from models.errors import (
-    DomainError,
-    RateLimited,
-    Unauthenticated,
-)
-from models.structures import Structure
+from models.attachments.attachments import Attachment, AttachmentStatus, Role
+from models.db import database
+from models.errors.errors import DomainError, RateLimited, Unauthenticated
+from models.structures.structures import Structure
 from resolvers.scope import Scope
 from resolvers.targets import Outcome
 

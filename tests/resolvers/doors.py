@@ -1,8 +1,8 @@
 """Sign-ins of a test, and who a session's token stands for."""
 
-from models import sessions
-from models.accounts import Account
-from models.actors import Actor
+from models.accounts import sessions
+from models.accounts.accounts import Account
+from models.accounts.actors import Actor
 from resolvers import sessions as entries
 from resolvers.scope import Office, Scope
 from resolvers.sessions import Entry

@@ -4,7 +4,7 @@ import hashlib
 import io
 from dataclasses import replace
 
-from models.documents import File, Quota
+from models.documents.documents import File, Quota
 from resolvers import storage
 from resolvers.documents import Upload
 from resolvers.scope import Office, Scope

@@ -1,8 +1,8 @@
 """A structure with its people: what tests of attachments start from."""
 
-from models.accounts import Account
-from models.attachments import Attachment, Role
-from models.structures import Structure
+from models.accounts.accounts import Account
+from models.attachments.attachments import Attachment, Role
+from models.structures.structures import Structure
 from tests import factories
 
 

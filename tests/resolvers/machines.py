@@ -8,16 +8,16 @@ from itertools import count
 from hypothesis.stateful import RuleBasedStateMachine, initialize
 
 from mailer.seals import Sealer
-from models import database
-from models.accounts import Account, Language
-from models.actors import Actor, PlatformRole
-from models.attachments import Attachment, Role
-from models.errors import DomainError, RateLimited, Unauthenticated
-from models.events import Event
-from models.identifiers import IdentifierType
-from models.offers import SeatOffer
-from models.outbox import Mail
-from models.structures import Structure, StructureKind
+from models.accounts.accounts import Account, Language
+from models.accounts.actors import Actor, PlatformRole
+from models.attachments.attachments import Attachment, Role
+from models.attachments.offers import SeatOffer
+from models.db import database
+from models.errors.errors import DomainError, RateLimited, Unauthenticated
+from models.events.events import Event
+from models.mail.outbox import Mail
+from models.structures.identifiers import IdentifierType
+from models.structures.structures import Structure, StructureKind
 from resolvers import gifts, offers, requests, structures
 from resolvers.gifts import Gift
 from resolvers.requests import NewRequest

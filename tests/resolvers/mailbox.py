@@ -10,11 +10,12 @@ import pytest
 
 from mailer import payloads
 from mailer.facts import LinkMessage
-from models import accounts, database
-from models.accounts import Account
-from models.errors import DomainError
-from models.events import Event
-from models.outbox import Mail
+from models.accounts import accounts
+from models.accounts.accounts import Account
+from models.db import database
+from models.errors.errors import DomainError
+from models.events.events import Event
+from models.mail.outbox import Mail
 from resolvers import wishes
 from resolvers.scope import Office, Scope
 from tests import factories

@@ -8,14 +8,19 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from models.accounts import Account, AccountState
-from models.activities import Activity, ActivityKind
-from models.attachments import Attachment, AttachmentService, AttachmentStatus, Role
-from models.events import Event
-from models.services import Service, code_key
-from models.spaces import DEFAULTS, OpenSpace, SpaceCode
-from models.structures import Structure
-from models.subscriptions import SpaceSubscription, SpaceSubscriptionStatus, SubscriptionMode, SubscriptionService
+from models.accounts.accounts import Account, AccountState
+from models.activities.activities import Activity, ActivityKind
+from models.attachments.attachments import Attachment, AttachmentService, AttachmentStatus, Role
+from models.events.events import Event
+from models.structures.services import Service, code_key
+from models.structures.structures import Structure
+from models.subscriptions.spaces import DEFAULTS, OpenSpace, SpaceCode
+from models.subscriptions.subscriptions import (
+    SpaceSubscription,
+    SpaceSubscriptionStatus,
+    SubscriptionMode,
+    SubscriptionService,
+)
 from tests import factories
 
 ZONES = ("Europe/Paris", "Pacific/Auckland", "America/Los_Angeles", "Indian/Reunion", "Asia/Kathmandu")

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from models.access import AccessReason
-from models.accounts import Account
-from models.attachments import Attachment, AttachmentStatus
-from models.errors import NotFound
-from models.reading import Page, Selection
-from models.spaces import DEFAULTS, OpenSpace, SpaceCode
-from models.structures import StructureStatus
-from models.subscriptions import SpaceSubscription, SpaceSubscriptionStatus, SubscriptionFilter
+from models.accounts.accounts import Account
+from models.attachments.attachments import Attachment, AttachmentStatus
+from models.db.query import Page, Selection
+from models.errors.errors import NotFound
+from models.structures.structures import StructureStatus
+from models.subscriptions.access import AccessReason
+from models.subscriptions.spaces import DEFAULTS, OpenSpace, SpaceCode
+from models.subscriptions.subscriptions import SpaceSubscription, SpaceSubscriptionStatus, SubscriptionFilter
 from resolvers import access, spaces, subscription_queues
 from resolvers.scope import Scope
 from tests import factories

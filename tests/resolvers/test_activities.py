@@ -5,11 +5,13 @@ from typing import Any
 
 import pytest
 
-from models.accounts import Account
-from models.activities import Acknowledgement, Activity, ActivityKind
-from models.actors import Integration
-from models.attachments import Attachment, AttachmentStatus
-from models.errors import (
+from models.accounts.accounts import Account
+from models.accounts.actors import Integration
+from models.activities.activities import Acknowledgement, Activity, ActivityKind
+from models.activities.api_keys import ApiKey
+from models.attachments.attachments import Attachment, AttachmentStatus
+from models.db.query import Page, Selection
+from models.errors.errors import (
     AcknowledgementNotAsked,
     ActivityKeyTaken,
     Forbidden,
@@ -21,13 +23,11 @@ from models.errors import (
     TooMany,
     Unauthenticated,
 )
-from models.events import Event
-from models.identifiers import IdentifierType
-from models.keys import ApiKey
-from models.reading import Page, Selection
-from models.services import Service
-from models.spaces import SpaceCode
-from models.structures import StructureStatus
+from models.events.events import Event
+from models.structures.identifiers import IdentifierType
+from models.structures.services import Service
+from models.structures.structures import StructureStatus
+from models.subscriptions.spaces import SpaceCode
 from resolvers import activities
 from resolvers.activities import Done, NewActivity
 from resolvers.scope import Scope

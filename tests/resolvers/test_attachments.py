@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from models import attachments as rows
-from models.accounts import Account, AccountState
-from models.attachments import Attachment, AttachmentStatus, Role
-from models.errors import (
+from models.accounts.accounts import Account, AccountState
+from models.attachments import attachments as rows
+from models.attachments.attachments import Attachment, AttachmentStatus, Role
+from models.db.query import Selection
+from models.errors.errors import (
     DomainError,
     Forbidden,
     Invalid,
@@ -21,10 +22,9 @@ from models.errors import (
     TransitionNotAllowed,
     Unauthenticated,
 )
-from models.events import Event
-from models.reading import Selection
-from models.services import Service
-from models.structures import Structure, StructureStatus
+from models.events.events import Event
+from models.structures.services import Service
+from models.structures.structures import Structure, StructureStatus
 from resolvers import attachments, entitlements, gifts
 from resolvers.attachments import Change
 from resolvers.gifts import Gift

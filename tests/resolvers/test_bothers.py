@@ -3,15 +3,15 @@
 from collections.abc import Callable
 from datetime import date
 
-from models import brakes
-from models.accounts import Account
-from models.attachments import Attachment, AttachmentStatus, Role
-from models.brakes import Brake
-from models.errors import TooManyMails
-from models.outbox import Mail
-from models.spaces import SpaceCode
-from models.structures import Structure
-from models.subscriptions import SpaceSubscription, SpaceSubscriptionStatus
+from models.accounts import throttle
+from models.accounts.accounts import Account
+from models.accounts.throttle import Brake
+from models.attachments.attachments import Attachment, AttachmentStatus, Role
+from models.errors.errors import TooManyMails
+from models.mail.outbox import Mail
+from models.structures.structures import Structure
+from models.subscriptions.spaces import SpaceCode
+from models.subscriptions.subscriptions import SpaceSubscription, SpaceSubscriptionStatus
 from resolvers import bothers, gifts, profiles, requests, subscriptions
 from resolvers.gifts import Gift
 from resolvers.requests import NewRequest
@@ -37,7 +37,7 @@ async def ask(scope: Scope, structure: Structure) -> list[Outcome]:
 
 async def used_up(kind: str, subject: str, at: Clock) -> None:
     """As though all of the hour's were sent, and one was left."""
-    key = brakes.key_of(kind, subject)
+    key = throttle.key_of(kind, subject)
     await Brake.create(key=key, tries=bothers.SENT_AN_HOUR - 1, began_at=at.now, last_try_at=at.now)
 
 
@@ -90,7 +90,7 @@ async def test_person_asks_one_structure_for_spaces_thirty_times_an_hour(
     person, structure = await factories.person(), await factories.structure(await factories.person())
     await factories.attachment(person, structure)
     asked = [Terms(structure.id, SpaceCode.INVOICES_ISSUED, TODAY)]
-    key = brakes.key_of("received space", f"{person.id} {structure.id}")
+    key = throttle.key_of("received space", f"{person.id} {structure.id}")
     await Brake.create(key=key, tries=bothers.SPACES_AN_HOUR - 1, began_at=clock.now, last_try_at=clock.now)
     assert told(await subscriptions.request(scope_of(person), asked)) == [[]]
     await SpaceSubscription.all().update(status=SpaceSubscriptionStatus.REMOVED)

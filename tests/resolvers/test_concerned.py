@@ -9,16 +9,16 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from models import activities as rows
-from models import spaces
-from models.accounts import Account, AccountState
-from models.activities import Activity
-from models.attachments import AttachmentService, AttachmentStatus, Role
-from models.reading import Page, Selection
-from models.services import Service
-from models.spaces import OpenSpace, SpaceCode
-from models.structures import StructureStatus
-from models.subscriptions import SpaceSubscription, SpaceSubscriptionStatus, SubscriptionService
+from models.accounts.accounts import Account, AccountState
+from models.activities import activities as rows
+from models.activities.activities import Activity
+from models.attachments.attachments import AttachmentService, AttachmentStatus, Role
+from models.db.query import Page, Selection
+from models.structures.services import Service
+from models.structures.structures import StructureStatus
+from models.subscriptions import spaces
+from models.subscriptions.spaces import OpenSpace, SpaceCode
+from models.subscriptions.subscriptions import SpaceSubscription, SpaceSubscriptionStatus, SubscriptionService
 from resolvers import activities
 from resolvers.scope import Scope
 from tests import factories

@@ -3,13 +3,11 @@
 import asyncio
 from collections.abc import Awaitable
 
-from models.accounts import Account, AccountState, Language
-from models.attachments import Attachment, AttachmentStatus, Role
-from models.errors import (
-    RequestAlreadyDecided,
-)
-from models.identifiers import IdentifierType
-from models.structures import Structure
+from models.accounts.accounts import Account, AccountState, Language
+from models.attachments.attachments import Attachment, AttachmentStatus, Role
+from models.errors.errors import RequestAlreadyDecided
+from models.structures.identifiers import IdentifierType
+from models.structures.structures import Structure
 from resolvers import accounts, deactivations, requests, sessions, structures, wishes
 from resolvers.requests import NewRequest, Validation
 from resolvers.scope import Office, Scope

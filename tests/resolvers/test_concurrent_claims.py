@@ -4,11 +4,11 @@ from datetime import timedelta
 
 import pytest
 
-from models.accounts import Account, AccountState
-from models.actors import PlatformRole
-from models.attachments import Attachment, Role
-from models.errors import DomainError, SeatHeld
-from models.offers import OfferStatus, SeatOffer
+from models.accounts.accounts import Account, AccountState
+from models.accounts.actors import PlatformRole
+from models.attachments.attachments import Attachment, Role
+from models.attachments.offers import OfferStatus, SeatOffer
+from models.errors.errors import DomainError, SeatHeld
 from resolvers import accounts, offers, seats, sessions, vacancies
 from resolvers.scope import Scope
 from tests import factories, invariants

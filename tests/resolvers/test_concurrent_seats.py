@@ -4,14 +4,12 @@ import random
 
 import pytest
 
-from models.accounts import Account, AccountState
-from models.actors import PlatformRole
-from models.attachments import Attachment, AttachmentStatus, Role
-from models.errors import (
-    DomainError,
-)
-from models.outbox import Mail
-from models.structures import StructureStatus
+from models.accounts.accounts import Account, AccountState
+from models.accounts.actors import PlatformRole
+from models.attachments.attachments import Attachment, AttachmentStatus, Role
+from models.errors.errors import DomainError
+from models.mail.outbox import Mail
+from models.structures.structures import StructureStatus
 from resolvers import accounts, attachments, deactivations, gifts, requests, seats, structures
 from resolvers.deactivations import Succession
 from resolvers.gifts import Gift

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from models.accounts import Account
-from models.actors import PlatformRole
-from models.attachments import AttachmentStatus, Role
-from models.errors import (
+from models.accounts.accounts import Account
+from models.accounts.actors import PlatformRole
+from models.attachments.attachments import AttachmentStatus, Role
+from models.errors.errors import (
     Forbidden,
     Invalid,
     InvalidIdentifier,
@@ -20,11 +20,11 @@ from models.errors import (
     StructureIdentifierTaken,
     TooLong,
 )
-from models.events import Event
-from models.identifiers import IdentifierType
-from models.outbox import Mail
-from models.spaces import OpenSpace, SpaceCode
-from models.structures import Structure, StructureKind, StructureStatus
+from models.events.events import Event
+from models.mail.outbox import Mail
+from models.structures.identifiers import IdentifierType
+from models.structures.structures import Structure, StructureKind, StructureStatus
+from models.subscriptions.spaces import OpenSpace, SpaceCode
 from resolvers import corrections, structures
 from resolvers.scope import Scope
 from resolvers.structures import Particulars

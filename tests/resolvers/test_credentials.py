@@ -4,10 +4,12 @@ from collections.abc import Callable
 
 import pytest
 
-from models import accounts as rows
-from models import passwords, sessions
-from models.accounts import Account, AccountState
-from models.errors import (
+from models.accounts import accounts as rows
+from models.accounts import passwords, sessions
+from models.accounts.accounts import Account, AccountState
+from models.accounts.sessions import Session
+from models.accounts.tokens import OneTimeToken, Purpose
+from models.errors.errors import (
     ExpiredToken,
     InvalidToken,
     Missing,
@@ -17,9 +19,7 @@ from models.errors import (
     WrongCredentials,
     WrongSecretAnswer,
 )
-from models.events import Event
-from models.sessions import Session
-from models.tokens import OneTimeToken, Purpose
+from models.events.events import Event
 from resolvers import credentials, links, wishes
 from resolvers import sessions as entries
 from resolvers.scope import Office, Scope

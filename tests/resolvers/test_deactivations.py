@@ -5,10 +5,12 @@ from datetime import date, timedelta
 
 import pytest
 
-from models import sessions
-from models.accounts import Account, AccountState
-from models.attachments import Attachment, AttachmentStatus, Role
-from models.errors import (
+from models.accounts import sessions
+from models.accounts.accounts import Account, AccountState
+from models.accounts.sessions import Session
+from models.accounts.tokens import OneTimeToken, Purpose
+from models.attachments.attachments import Attachment, AttachmentStatus, Role
+from models.errors.errors import (
     ConfirmationRequired,
     Invalid,
     NotFound,
@@ -17,13 +19,11 @@ from models.errors import (
     TransitionNotAllowed,
     Unauthenticated,
 )
-from models.events import Event
-from models.outbox import Mail, MailState
-from models.sessions import Session
-from models.spaces import SpaceCode
-from models.structures import Structure, StructureStatus
-from models.subscriptions import SpaceSubscriptionStatus
-from models.tokens import OneTimeToken, Purpose
+from models.events.events import Event
+from models.mail.outbox import Mail, MailState
+from models.structures.structures import Structure, StructureStatus
+from models.subscriptions.spaces import SpaceCode
+from models.subscriptions.subscriptions import SpaceSubscriptionStatus
 from resolvers import deactivations, links
 from resolvers import sessions as entries
 from resolvers.deactivations import Deactivation, Preview, Succession

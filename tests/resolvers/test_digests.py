@@ -10,15 +10,15 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from models import digests as rows
-from models.accounts import Account, AccountState
-from models.attachments import Role
-from models.digests import DAILY, MOST_TOLD, WEEKLY
-from models.errors import InvalidToken
-from models.events import Event
-from models.outbox import Mail
-from models.spaces import SpaceCode
-from models.structures import Structure
+from models.accounts.accounts import Account, AccountState
+from models.attachments.attachments import Role
+from models.errors.errors import InvalidToken
+from models.events.events import Event
+from models.mail import digests as rows
+from models.mail.digests import DAILY, MOST_TOLD, WEEKLY
+from models.mail.outbox import Mail
+from models.structures.structures import Structure
+from models.subscriptions.spaces import SpaceCode
 from resolvers import digests, profiles
 from resolvers.scope import Office, Scope
 from tests import factories

@@ -3,12 +3,23 @@
 import pytest
 
 from graph.storage import store_of
-from models.accounts import AccountState
-from models.document_errors import FileContentMismatch, FileEmpty, FileTypeNotAllowed, QuotaExceeded, StorageAway
-from models.documents import Document, DocumentFilter, DocumentState, DocumentType
-from models.errors import Conflict, Invalid, Missing, NotFound, TooLong, Unauthenticated
-from models.events import Event
-from models.reading import Page, Selection
+from models.accounts.accounts import AccountState
+from models.db.query import Page, Selection
+from models.documents.documents import Document, DocumentFilter, DocumentState, DocumentType
+from models.errors.errors import (
+    Conflict,
+    FileContentMismatch,
+    FileEmpty,
+    FileTypeNotAllowed,
+    Invalid,
+    Missing,
+    NotFound,
+    QuotaExceeded,
+    StorageAway,
+    TooLong,
+    Unauthenticated,
+)
+from models.events.events import Event
 from resolvers import documents, downloads, storage, sweeps
 from resolvers.storage import Store
 from tests import factories, invariants

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from models import database
-from models.accounts import Account, AccountState
-from models.attachments import Attachment, AttachmentStatus, Role
-from models.occasions import Occasion
-from models.outbox import Mail
-from models.structures import Structure
+from models.accounts.accounts import Account, AccountState
+from models.attachments.attachments import Attachment, AttachmentStatus, Role
+from models.db import database
+from models.mail.idempotency_keys import Occasion
+from models.mail.outbox import Mail
+from models.structures.structures import Structure
 from resolvers import attachments, endings
 from resolvers.attachments import Change
 from resolvers.scope import Scope

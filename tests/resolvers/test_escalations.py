@@ -8,11 +8,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from models.accounts import Account, AccountState
-from models.actors import PlatformRole
-from models.attachments import Attachment, AttachmentStatus, Role
-from models.deciders import Deciders
-from models.errors import (
+from models.accounts.accounts import Account, AccountState
+from models.accounts.actors import PlatformRole
+from models.attachments.attachments import Attachment, AttachmentStatus, Role
+from models.attachments.deciders import Deciders
+from models.attachments.escalations import escalable_on
+from models.db.query import Page, Selection
+from models.errors.errors import (
     AttachmentAlreadyEscalated,
     EscalationTooEarly,
     Forbidden,
@@ -22,11 +24,9 @@ from models.errors import (
     TransitionNotAllowed,
     Unauthenticated,
 )
-from models.escalations import escalable_on
-from models.events import Event
-from models.outbox import Mail
-from models.reading import Page, Selection
-from models.structures import Structure, StructureStatus
+from models.events.events import Event
+from models.mail.outbox import Mail
+from models.structures.structures import Structure, StructureStatus
 from resolvers import accounts, deciders, escalations, requests, seats
 from resolvers.scope import Scope
 from tests import factories

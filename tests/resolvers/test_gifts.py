@@ -6,21 +6,13 @@ from typing import Any
 
 import pytest
 
-from models import attachments as rows
-from models.accounts import AccountState
-from models.attachments import Attachment, AttachmentStatus, Role
-from models.errors import (
-    AlreadyAttached,
-    Forbidden,
-    Invalid,
-    Missing,
-    NotFound,
-    ServiceNotEntitled,
-    TooMany,
-)
-from models.events import Event
-from models.reading import Selection
-from models.services import Service
+from models.accounts.accounts import AccountState
+from models.attachments import attachments as rows
+from models.attachments.attachments import Attachment, AttachmentStatus, Role
+from models.db.query import Selection
+from models.errors.errors import AlreadyAttached, Forbidden, Invalid, Missing, NotFound, ServiceNotEntitled, TooMany
+from models.events.events import Event
+from models.structures.services import Service
 from resolvers import gifts
 from resolvers.gifts import Gift
 from resolvers.scope import Scope

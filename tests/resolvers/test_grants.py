@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from models.attachments import AttachmentStatus, Role, set_services
-from models.errors import (
+from models.attachments.attachments import AttachmentStatus, Role, set_services
+from models.errors.errors import (
     AlreadySubscribed,
     AttachmentNeeded,
     Forbidden,
@@ -16,9 +16,14 @@ from models.errors import (
     SpaceGivenByDefault,
     SpaceNotOpen,
 )
-from models.services import Service
-from models.spaces import OpenSpace, SpaceCode
-from models.subscriptions import SpaceSubscription, SpaceSubscriptionStatus, SubscriptionMode, service_ids_of
+from models.structures.services import Service
+from models.subscriptions.spaces import OpenSpace, SpaceCode
+from models.subscriptions.subscriptions import (
+    SpaceSubscription,
+    SpaceSubscriptionStatus,
+    SubscriptionMode,
+    service_ids_of,
+)
 from resolvers import grants
 from resolvers.scope import Scope
 from resolvers.terms import Terms

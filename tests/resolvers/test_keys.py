@@ -4,11 +4,11 @@ import hashlib
 import re
 from datetime import UTC, date, datetime
 
-from models import keys as rows
-from models.actors import Integration
-from models.errors import ApiKeyNameTaken, Invalid, Missing, TooLong
-from models.events import Event
-from models.keys import ApiKey
+from models.accounts.actors import Integration
+from models.activities import api_keys as rows
+from models.activities.api_keys import ApiKey
+from models.errors.errors import ApiKeyNameTaken, Invalid, Missing, TooLong
+from models.events.events import Event
 from resolvers import keys
 from tests import factories, invariants
 from tests.conftest import Clock

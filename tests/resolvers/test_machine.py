@@ -13,10 +13,10 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule, run_state_machine_as_test
 
-from models import database
-from models.accounts import Language
-from models.attachments import Role
-from models.structures import StructureStatus
+from models.accounts.accounts import Language
+from models.attachments.attachments import Role
+from models.db import database
+from models.structures.structures import StructureStatus
 from resolvers import (
     accounts,
     attachments,

@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
-from models.accounts import Account
-from models.attachments import Attachment, AttachmentStatus, Role
-from models.errors import (
+from models.accounts.accounts import Account
+from models.attachments.attachments import Attachment, AttachmentStatus, Role
+from models.attachments.offers import OfferStatus, SeatOffer
+from models.db.query import Selection
+from models.errors.errors import (
     Forbidden,
     Invalid,
     NotFound,
@@ -16,9 +18,7 @@ from models.errors import (
     StructureInactive,
     SuccessorNotEligible,
 )
-from models.offers import OfferStatus, SeatOffer
-from models.reading import Selection
-from models.structures import StructureStatus
+from models.structures.structures import StructureStatus
 from resolvers import accounts, attachments, deactivations, offers, seats, structures, vacancies
 from resolvers.deactivations import Succession
 from resolvers.scope import Scope

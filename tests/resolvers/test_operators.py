@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import pytest
 
-from models.accounts import Account, AccountState
-from models.actors import PlatformRole
-from models.errors import Invalid, InvalidToken, Missing, TransitionNotAllowed
-from models.events import Event
-from models.tokens import Purpose
+from models.accounts.accounts import Account, AccountState
+from models.accounts.actors import PlatformRole
+from models.accounts.tokens import Purpose
+from models.errors.errors import Invalid, InvalidToken, Missing, TransitionNotAllowed
+from models.events.events import Event
 from resolvers import accounts, links, operators
 from resolvers.scope import Scope
 from tests import factories

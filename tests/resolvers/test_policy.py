@@ -2,10 +2,10 @@
 
 import pytest
 
-from models.attachments import AttachmentStatus, DecisionAct, Role
-from models.errors import Forbidden
-from models.spaces import SpaceCode
-from models.subscriptions import SpaceSubscriptionStatus
+from models.attachments.attachments import AttachmentStatus, DecisionAct, Role
+from models.errors.errors import Forbidden
+from models.subscriptions.spaces import SpaceCode
+from models.subscriptions.subscriptions import SpaceSubscriptionStatus
 from resolvers import policy
 from resolvers.policy import RIGHTS, Right
 

@@ -5,9 +5,12 @@ from typing import Any
 
 import pytest
 
-from models import passwords, sessions
-from models.accounts import Account, AccountState
-from models.errors import (
+from models.accounts import passwords, sessions
+from models.accounts.accounts import Account, AccountState
+from models.accounts.profiles import Language
+from models.accounts.sessions import Session
+from models.accounts.tokens import OneTimeToken, Purpose
+from models.errors.errors import (
     Conflict,
     ExpiredToken,
     Invalid,
@@ -23,11 +26,8 @@ from models.errors import (
     WrongCredentials,
     WrongPassword,
 )
-from models.events import Event
-from models.outbox import Mail
-from models.profiles import Language
-from models.sessions import Session
-from models.tokens import OneTimeToken, Purpose
+from models.events.events import Event
+from models.mail.outbox import Mail
 from resolvers import links, profiles
 from resolvers import sessions as entries
 from resolvers.scope import Office, Scope

@@ -5,14 +5,11 @@ from datetime import date
 
 import pytest
 
-from models.accounts import Account, AccountState
-from models.attachments import Attachment, AttachmentFilter, AttachmentStatus, Role
-from models.errors import (
-    Forbidden,
-    Invalid,
-)
-from models.outbox import Mail
-from models.reading import Page, Selection, Slice
+from models.accounts.accounts import Account, AccountState
+from models.attachments.attachments import Attachment, AttachmentFilter, AttachmentStatus, Role
+from models.db.query import Page, Selection, Slice
+from models.errors.errors import Forbidden, Invalid
+from models.mail.outbox import Mail
 from resolvers import queues, requests, users
 from resolvers.requests import NewRequest
 from resolvers.scope import Scope

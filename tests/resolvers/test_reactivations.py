@@ -5,22 +5,16 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from models import passwords, sessions
-from models.accounts import Account, AccountState
-from models.actors import Actor
-from models.attachments import Role
-from models.errors import (
-    ExpiredToken,
-    InvalidToken,
-    Missing,
-    ReactivationExpired,
-    WeakPassword,
-)
-from models.events import Event
-from models.outbox import Mail
-from models.reading import Selection
-from models.sessions import Session
-from models.tokens import Purpose
+from models.accounts import passwords, sessions
+from models.accounts.accounts import Account, AccountState
+from models.accounts.actors import Actor
+from models.accounts.sessions import Session
+from models.accounts.tokens import Purpose
+from models.attachments.attachments import Role
+from models.db.query import Selection
+from models.errors.errors import ExpiredToken, InvalidToken, Missing, ReactivationExpired, WeakPassword
+from models.events.events import Event
+from models.mail.outbox import Mail
 from resolvers import accounts, deactivations, links, users, wishes
 from resolvers.scope import Office, Scope
 from resolvers.sessions import Entry

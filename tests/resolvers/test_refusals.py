@@ -4,13 +4,13 @@ from collections.abc import Callable
 from datetime import date
 from typing import Any
 
-from models.accounts import Account
-from models.attachments import Attachment, Role
-from models.errors import NotFound
-from models.events import Event
-from models.outbox import Mail
-from models.refusals import StructureRefusal
-from models.structures import Structure
+from models.accounts.accounts import Account
+from models.attachments.attachments import Attachment, Role
+from models.attachments.refused_structures import StructureRefusal
+from models.errors.errors import NotFound
+from models.events.events import Event
+from models.mail.outbox import Mail
+from models.structures.structures import Structure
 from resolvers import gifts, refusals, requests
 from resolvers.gifts import Gift
 from resolvers.requests import NewRequest

@@ -9,15 +9,15 @@ from zoneinfo import ZoneInfo
 import pytest
 from structlog.testing import capture_logs
 
-from models import database
-from models.accounts import Account, AccountState
-from models.attachments import Attachment, AttachmentStatus, Role
-from models.errors import DatabaseAway
-from models.occasions import Occasion
-from models.outbox import Mail
-from models.spaces import SpaceCode
-from models.structures import Structure
-from models.subscriptions import SpaceSubscription, SpaceSubscriptionStatus, SubscriptionMode
+from models.accounts.accounts import Account, AccountState
+from models.attachments.attachments import Attachment, AttachmentStatus, Role
+from models.db import database
+from models.errors.errors import DatabaseAway
+from models.mail.idempotency_keys import Occasion
+from models.mail.outbox import Mail
+from models.structures.structures import Structure
+from models.subscriptions.spaces import SpaceCode
+from models.subscriptions.subscriptions import SpaceSubscription, SpaceSubscriptionStatus, SubscriptionMode
 from resolvers import jobs, reminders, requests
 from resolvers.scope import Scope
 from tests import factories

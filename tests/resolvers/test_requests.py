@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from models import attachments
-from models.accounts import Account, AccountState
-from models.attachments import Attachment, AttachmentStatus, Role
-from models.errors import (
+from models.accounts.accounts import Account, AccountState
+from models.attachments import attachments
+from models.attachments.attachments import Attachment, AttachmentStatus, Role
+from models.errors.errors import (
     AlreadyAttached,
     ConfirmationRequired,
     DomainError,
@@ -21,10 +21,10 @@ from models.errors import (
     TooMany,
     Unauthenticated,
 )
-from models.events import Event
-from models.outbox import Mail
-from models.services import Service
-from models.structures import Structure, StructureKind, StructureStatus
+from models.events.events import Event
+from models.mail.outbox import Mail
+from models.structures.services import Service
+from models.structures.structures import Structure, StructureKind, StructureStatus
 from resolvers import requests
 from resolvers.requests import NewRequest
 from resolvers.scope import Scope

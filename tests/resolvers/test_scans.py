@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator
 import pytest
 
 from graph.storage import store_of
-from models.document_errors import StorageAway
-from models.documents import Document, DocumentState, DocumentType
-from models.events import Event
-from models.outbox import Mail
+from models.documents.documents import Document, DocumentState, DocumentType
+from models.errors.errors import StorageAway
+from models.events.events import Event
+from models.mail.outbox import Mail
 from resolvers import documents, scans, storage
 from resolvers.scope import Scope
 from tests import factories, invariants

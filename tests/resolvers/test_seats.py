@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from models.accounts import Account, AccountState
-from models.attachments import Attachment, AttachmentStatus, Role
-from models.errors import (
+from models.accounts.accounts import Account, AccountState
+from models.attachments.attachments import Attachment, AttachmentStatus, Role
+from models.errors.errors import (
     DomainError,
     Forbidden,
     Invalid,
@@ -22,9 +22,9 @@ from models.errors import (
     TransitionNotAllowed,
     Unauthenticated,
 )
-from models.events import Event
-from models.outbox import Mail
-from models.structures import Structure, StructureStatus
+from models.events.events import Event
+from models.mail.outbox import Mail
+from models.structures.structures import Structure, StructureStatus
 from resolvers import accounts, attachments, entitlements, seats
 from resolvers.scope import Scope
 from tests import factories, invariants

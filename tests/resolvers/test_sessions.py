@@ -4,20 +4,14 @@ from collections.abc import Callable
 
 import pytest
 
-from models import devices, sessions
-from models.accounts import Account, AccountState
-from models.devices import Device
-from models.errors import (
-    ExpiredToken,
-    Forbidden,
-    Missing,
-    NotFound,
-    Unauthenticated,
-)
-from models.events import Event
-from models.outbox import Mail
-from models.reading import Selection
-from models.sessions import Session
+from models.accounts import devices, sessions
+from models.accounts.accounts import Account, AccountState
+from models.accounts.devices import Device
+from models.accounts.sessions import Session
+from models.db.query import Selection
+from models.errors.errors import ExpiredToken, Forbidden, Missing, NotFound, Unauthenticated
+from models.events.events import Event
+from models.mail.outbox import Mail
 from resolvers import sessions as entries
 from resolvers import tickets
 from resolvers.scope import Office, Scope

@@ -4,10 +4,11 @@ from collections.abc import Callable
 
 import pytest
 
-from models import passwords, sessions
-from models.accounts import Account, AccountState
-from models.actors import Actor
-from models.errors import (
+from models.accounts import passwords, sessions
+from models.accounts.accounts import Account, AccountState
+from models.accounts.actors import Actor
+from models.accounts.sessions import Session
+from models.errors.errors import (
     AccountDeactivated,
     AccountUnavailable,
     DomainError,
@@ -15,8 +16,7 @@ from models.errors import (
     RateLimited,
     WrongCredentials,
 )
-from models.events import Event
-from models.sessions import Session
+from models.events.events import Event
 from resolvers import accounts, credentials, deactivations, wishes
 from resolvers import sessions as entries
 from resolvers.scope import Office, Scope

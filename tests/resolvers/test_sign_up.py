@@ -5,11 +5,14 @@ from typing import Any
 
 import pytest
 
-from models import passwords, sessions
-from models.accounts import Account, AccountState
-from models.actors import Actor, PlatformRole
-from models.attachments import AttachmentStatus, Role
-from models.errors import (
+from models.accounts import passwords, sessions
+from models.accounts.accounts import Account, AccountState
+from models.accounts.actors import Actor, PlatformRole
+from models.accounts.profiles import Language
+from models.accounts.tokens import OneTimeToken
+from models.attachments.attachments import AttachmentStatus, Role
+from models.db.query import Selection
+from models.errors.errors import (
     ConfirmationRequired,
     ExpiredToken,
     Forbidden,
@@ -23,11 +26,8 @@ from models.errors import (
     Unauthenticated,
     WeakPassword,
 )
-from models.events import Event
-from models.outbox import Mail
-from models.profiles import Language
-from models.reading import Selection
-from models.tokens import OneTimeToken
+from models.events.events import Event
+from models.mail.outbox import Mail
 from resolvers import accounts, credentials, wishes
 from resolvers.scope import Office, Scope
 from resolvers.sessions import Entry

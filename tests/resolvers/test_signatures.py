@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from models.errors import ExpiredToken, InvalidToken
+from models.errors.errors import ExpiredToken, InvalidToken
 from resolvers.signatures import Signer
 
 NOW = datetime(2027, 3, 15, 9, 0, tzinfo=UTC)

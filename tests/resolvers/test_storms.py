@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from models.accounts import Account
-from models.attachments import Attachment, Role
-from models.errors import Conflict, DomainError, Unauthenticated
-from models.offers import SeatOffer
-from models.spaces import OpenSpace, SpaceCode
-from models.subscriptions import SpaceSubscription
+from models.accounts.accounts import Account
+from models.attachments.attachments import Attachment, Role
+from models.attachments.offers import SeatOffer
+from models.errors.errors import Conflict, DomainError, Unauthenticated
+from models.subscriptions.spaces import OpenSpace, SpaceCode
+from models.subscriptions.subscriptions import SpaceSubscription
 from resolvers import (
     accounts,
     attachments,

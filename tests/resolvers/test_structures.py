@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from models.accounts import Account, AccountState
-from models.actors import PlatformRole
-from models.attachments import Attachment, AttachmentStatus, Role
-from models.errors import (
+from models.accounts.accounts import Account, AccountState
+from models.accounts.actors import PlatformRole
+from models.attachments.attachments import Attachment, AttachmentStatus, Role
+from models.errors.errors import (
     DomainError,
     Forbidden,
     NotFound,
@@ -20,12 +20,12 @@ from models.errors import (
     StructureAlreadyManaged,
     SuccessorNotEligible,
 )
-from models.events import Event
-from models.identifiers import IdentifierType
-from models.services import Service
-from models.spaces import OpenSpace, SpaceCode
-from models.structures import Structure, StructureKind, StructureStatus
-from models.subscriptions import SpaceSubscription
+from models.events.events import Event
+from models.structures.identifiers import IdentifierType
+from models.structures.services import Service
+from models.structures.structures import Structure, StructureKind, StructureStatus
+from models.subscriptions.spaces import OpenSpace, SpaceCode
+from models.subscriptions.subscriptions import SpaceSubscription
 from resolvers import services, spaces, structures
 from resolvers.scope import Scope
 from resolvers.structures import Particulars

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from models.accounts import AccountState
-from models.attachments import AttachmentStatus, Role, set_services
-from models.errors import (
+from models.accounts.accounts import AccountState
+from models.attachments.attachments import AttachmentStatus, Role, set_services
+from models.db.query import Page, Selection
+from models.errors.errors import (
     AlreadySubscribed,
     AttachmentNeeded,
     Invalid,
@@ -22,12 +23,11 @@ from models.errors import (
     TooLong,
     Unauthenticated,
 )
-from models.events import Event
-from models.reading import Page, Selection
-from models.services import Service
-from models.spaces import OpenSpace, SpaceCode
-from models.structures import StructureStatus
-from models.subscriptions import (
+from models.events.events import Event
+from models.structures.services import Service
+from models.structures.structures import StructureStatus
+from models.subscriptions.spaces import OpenSpace, SpaceCode
+from models.subscriptions.subscriptions import (
     SpaceSubscription,
     SpaceSubscriptionStatus,
     SubscriptionFilter,

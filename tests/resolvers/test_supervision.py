@@ -5,11 +5,13 @@ from datetime import timedelta
 
 import pytest
 
-from models import sessions
-from models.accounts import Account, AccountState
-from models.actors import PlatformRole
-from models.attachments import Attachment, Role
-from models.errors import (
+from models.accounts import sessions
+from models.accounts.accounts import Account, AccountState
+from models.accounts.actors import PlatformRole
+from models.accounts.sessions import Session
+from models.accounts.tokens import OneTimeToken, Purpose
+from models.attachments.attachments import Attachment, Role
+from models.errors.errors import (
     AccountUnavailable,
     Forbidden,
     Invalid,
@@ -20,10 +22,8 @@ from models.errors import (
     TransitionNotAllowed,
     Unauthenticated,
 )
-from models.events import Event
-from models.outbox import Mail, MailState
-from models.sessions import Session
-from models.tokens import OneTimeToken, Purpose
+from models.events.events import Event
+from models.mail.outbox import Mail, MailState
 from resolvers import accounts, deactivations, links
 from resolvers import sessions as entries
 from resolvers.scope import Office, Scope

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from graph.storage import store_of
-from models.documents import Document, DocumentType
+from models.documents.documents import Document, DocumentType
 from resolvers import documents, storage, sweeps
 from resolvers.storage import Store
 from tests import factories

@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from models.accounts import Account
-from models.actors import PlatformRole
-from models.attachments import Attachment, Role
-from models.codes import ErrorCode
-from models.errors import DomainError
-from models.events import Event
-from models.spaces import OpenSpace, SpaceCode
-from models.structures import Structure
-from models.subscriptions import SpaceSubscriptionStatus
+from models.accounts.accounts import Account
+from models.accounts.actors import PlatformRole
+from models.attachments.attachments import Attachment, Role
+from models.errors.codes import ErrorCode
+from models.errors.errors import DomainError
+from models.events.events import Event
+from models.structures.structures import Structure
+from models.subscriptions.spaces import OpenSpace, SpaceCode
+from models.subscriptions.subscriptions import SpaceSubscriptionStatus
 from resolvers import attachments, requests, seats, subscriptions
 from resolvers.attachments import Change
 from resolvers.requests import Validation

@@ -5,12 +5,12 @@ from datetime import timedelta
 
 import pytest
 
-from models import brakes
-from models.accounts import Account
-from models.brakes import Limit
-from models.devices import Device
-from models.errors import RateLimited, WrongCredentials, WrongSecretAnswer
-from models.events import Event
+from models.accounts import throttle
+from models.accounts.accounts import Account
+from models.accounts.devices import Device
+from models.accounts.throttle import Limit
+from models.errors.errors import RateLimited, WrongCredentials, WrongSecretAnswer
+from models.events.events import Event
 from resolvers import credentials, profiles, throttles
 from resolvers import sessions as entries
 from resolvers.scope import Office, Scope
@@ -148,8 +148,8 @@ async def test_attacker_has_33_guesses_a_day_from_one_source_and_78_from_any_num
         while clock.now - began < timedelta(days=1):
             waits = []
             for source in range(sources):
-                own = Limit(brakes.key_of(f"{sources} {source}", "ada"))
-                waiting = await brakes.admit([own, *limits], clock())
+                own = Limit(throttle.key_of(f"{sources} {source}", "ada"))
+                waiting = await throttle.admit([own, *limits], clock())
                 passed += not waiting
                 waits.append(waiting)
             clock.now += min(waits)
@@ -157,7 +157,7 @@ async def test_attacker_has_33_guesses_a_day_from_one_source_and_78_from_any_num
 
     assert await most_in_a_day([], 1) == 33
     for sources in (1, 2, 3, 20):
-        shared = Limit(brakes.key_of(f"all of {sources}", "ada"), throttles.ACCOUNT_TRIES)
+        shared = Limit(throttle.key_of(f"all of {sources}", "ada"), throttles.ACCOUNT_TRIES)
         found = await most_in_a_day([shared], sources)
         assert found <= min(33 * sources, 78)
     assert found == 78

@@ -5,13 +5,13 @@ from datetime import timedelta
 
 import pytest
 
-from models.accounts import Account, AccountState
-from models.attachments import Attachment, AttachmentStatus, Role
-from models.errors import Conflict, Forbidden, NotFound, SeatHeld, SeatNotYetClaimable, StructureInactive
-from models.reading import Page, Selection
-from models.spaces import SpaceCode
-from models.structures import Structure, StructureStatus
-from models.subscriptions import SpaceSubscriptionStatus
+from models.accounts.accounts import Account, AccountState
+from models.attachments.attachments import Attachment, AttachmentStatus, Role
+from models.db.query import Page, Selection
+from models.errors.errors import Conflict, Forbidden, NotFound, SeatHeld, SeatNotYetClaimable, StructureInactive
+from models.structures.structures import Structure, StructureStatus
+from models.subscriptions.spaces import SpaceCode
+from models.subscriptions.subscriptions import SpaceSubscriptionStatus
 from resolvers import accounts, escalations, seats, sessions, vacancies
 from resolvers.scope import Scope
 from tests import factories, invariants

@@ -8,12 +8,13 @@ from datetime import timedelta
 import pytest
 
 from mailer.seals import Sealer
-from models import accounts, database
-from models.accounts import Account, AccountState, Language
-from models.errors import WrongCredentials
-from models.outbox import Mail
-from models.tokens import OneTimeToken, Purpose
-from models.wishes import Wish
+from models.accounts import accounts
+from models.accounts.accounts import Account, AccountState, Language
+from models.accounts.tokens import OneTimeToken, Purpose
+from models.accounts.wishes import Wish
+from models.db import database
+from models.errors.errors import WrongCredentials
+from models.mail.outbox import Mail
 from resolvers import accounts as entries
 from resolvers import sessions, wishes
 from resolvers.scope import Office, Scope

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from models.accounts import Account
+from models.accounts.accounts import Account
 from resolvers.scope import Scope
 from schema import schema
 from schema.context import Context

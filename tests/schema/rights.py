@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from models.attachments import Attachment
-from models.documents import Document
-from models.subscriptions import SpaceSubscription
+from models.attachments.attachments import Attachment
+from models.documents.documents import Document
+from models.subscriptions.subscriptions import SpaceSubscription
 from schema import ids
 from tests.schema.world import World
 

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from models.accounts import Language
-from models.activities import Activity, ActivityKind
-from models.attachments import AttachmentService, Role
-from models.services import Service
-from models.spaces import SpaceCode
-from models.structures import Structure
-from models.subscriptions import SpaceSubscription
+from models.accounts.accounts import Language
+from models.activities.activities import Activity, ActivityKind
+from models.attachments.attachments import AttachmentService, Role
+from models.structures.services import Service
+from models.structures.structures import Structure
+from models.subscriptions.spaces import SpaceCode
+from models.subscriptions.subscriptions import SpaceSubscription
 from resolvers.scope import Scope
 from schema import ids, schema
 from schema.context import Context

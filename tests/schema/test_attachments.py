@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 from graphql import FieldDefinitionNode, ObjectTypeDefinitionNode, parse, print_ast
 
-from models import events, summaries
-from models.accounts import Account
-from models.attachments import Attachment, AttachmentStatus, DecisionAct, Role
-from models.events import Fact
-from models.services import Service
-from models.structures import Structure
+from models.accounts.accounts import Account
+from models.attachments.attachments import Attachment, AttachmentStatus, DecisionAct, Role
+from models.events import events, summaries
+from models.events.events import Fact
+from models.structures.services import Service
+from models.structures.structures import Structure
 from schema import ids, sdl
 from tests import factories
 from tests.schema.conftest import Ask

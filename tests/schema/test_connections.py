@@ -4,8 +4,8 @@ import base64
 
 import pytest
 
-from models.errors import Invalid
-from models.reading import Page, Slice
+from models.db.query import Page, Slice
+from models.errors.errors import Invalid
 from schema.connections import connection_of, page_of
 
 

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from models.accounts import Account, Language
-from models.tokens import Purpose
+from models.accounts.accounts import Account, Language
+from models.accounts.tokens import Purpose
 from resolvers import links, profiles
 from resolvers.scope import Office, Scope
 from schema import schema

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from models.accounts import Account, AccountState, Language
-from models.actors import PlatformRole
-from models.attachments import Attachment, AttachmentStatus, Role
-from models.structures import Structure
+from models.accounts.accounts import Account, AccountState, Language
+from models.accounts.actors import PlatformRole
+from models.attachments.attachments import Attachment, AttachmentStatus, Role
+from models.structures.structures import Structure
 from schema import ids, schema
 from schema.context import Context
 from tests import factories

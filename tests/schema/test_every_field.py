@@ -7,10 +7,10 @@ import pytest
 from graphql import GraphQLField, GraphQLObjectType, is_leaf_type, is_required_argument
 from graphql.type import get_named_type
 
-from models.accounts import Account
-from models.documents import DocumentState
-from models.events import Event
-from models.spaces import SpaceCode
+from models.accounts.accounts import Account
+from models.documents.documents import DocumentState
+from models.events.events import Event
+from models.subscriptions.spaces import SpaceCode
 from resolvers import sessions
 from resolvers.scope import Scope
 from schema import ids, schema

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.errors import NotFound
+from models.errors.errors import NotFound
 from schema import ids
 
 

@@ -18,8 +18,8 @@ from graphql import (
 )
 from graphql.pyutils import Path
 
-from models.actors import Actor, Integration
-from models.errors import Unauthenticated
+from models.accounts.actors import Actor, Integration
+from models.errors.errors import Unauthenticated
 from resolvers.scope import Office, Scope
 from schema import schema
 from schema.context import Context

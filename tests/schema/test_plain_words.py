@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from models import filenames
-from models.accounts import AccountState, Language
-from models.actors import PlatformRole
-from models.attachments import Role
-from models.errors import DomainError, Invalid
+from models.accounts.accounts import AccountState, Language
+from models.accounts.actors import PlatformRole
+from models.attachments.attachments import Role
+from models.documents import filenames
+from models.errors.errors import DomainError, Invalid
 from resolvers.scope import Scope
 from schema import ids, schema, wording
 from schema.context import Context

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from graphql import GraphQLObjectType
 
-from models import changes
-from models.changes import Position
-from models.documents import File
+from models.documents.documents import File
+from models.events import changes
+from models.events.changes import Position
 from resolvers.documents import Upload
 from resolvers.scope import Scope
 from schema import schema

@@ -3,7 +3,7 @@
 import pytest
 import strawberry
 
-from models.reading import Column, Source
+from models.db.query import Column, Source
 from schema.fields import ColumnNotRead, column, rows_of
 from tests import factories
 from tests.schema.conftest import Ask

@@ -6,12 +6,12 @@ from contextlib import contextmanager
 
 import pytest
 
-from models.accounts import Account
-from models.attachments import Attachment, AttachmentService, AttachmentStatus, Role
-from models.services import Service
-from models.spaces import SpaceCode
-from models.structures import Structure
-from models.subscriptions import SubscriptionService
+from models.accounts.accounts import Account
+from models.attachments.attachments import Attachment, AttachmentService, AttachmentStatus, Role
+from models.structures.services import Service
+from models.structures.structures import Structure
+from models.subscriptions.spaces import SpaceCode
+from models.subscriptions.subscriptions import SubscriptionService
 from resolvers.scope import Scope
 from schema import ids, schema
 from schema.context import Context

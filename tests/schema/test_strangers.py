@@ -17,8 +17,8 @@ from graphql import (
     is_leaf_type,
 )
 
-from models.attachments import Attachment, Role
-from models.documents import File
+from models.attachments.attachments import Attachment, Role
+from models.documents.documents import File
 from resolvers.documents import Upload
 from resolvers.scope import Scope
 from schema import ids, schema

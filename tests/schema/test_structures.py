@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from models.attachments import AttachmentStatus, Role
-from models.services import Service
-from models.spaces import OpenSpace, SpaceCode
+from models.attachments.attachments import AttachmentStatus, Role
+from models.structures.services import Service
+from models.subscriptions.spaces import OpenSpace, SpaceCode
 from resolvers.scope import Scope
 from schema import ids, schema
 from schema.context import Context

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from models.spaces import OpenSpace, SpaceCode
-from models.subscriptions import SpaceSubscriptionStatus
+from models.subscriptions.spaces import OpenSpace, SpaceCode
+from models.subscriptions.subscriptions import SpaceSubscriptionStatus
 from schema import ids
 from tests import factories
 from tests.resolvers.houses import House, build

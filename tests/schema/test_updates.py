@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from graphql import GraphQLInputObjectType, GraphQLObjectType, get_named_type
 
-from models.accounts import Account
-from models.services import Service
+from models.accounts.accounts import Account
+from models.structures.services import Service
 from schema import ids, schema
 from tests import factories
 from tests.schema.conftest import Ask

@@ -2,8 +2,8 @@
 
 from datetime import UTC, date, datetime
 
-from models.accounts import Language
-from models.errors import EscalationTooEarly, SeatNotYetClaimable
+from models.accounts.accounts import Language
+from models.errors.errors import EscalationTooEarly, SeatNotYetClaimable
 from schema.wording import explain
 
 

@@ -3,17 +3,17 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from models import events
-from models.accounts import Account, AccountState
-from models.activities import Activity
-from models.actors import PlatformRole
-from models.attachments import Attachment, AttachmentStatus, Role
-from models.documents import Document
-from models.offers import SeatOffer
-from models.services import Service
-from models.spaces import OpenSpace, SpaceCode
-from models.structures import Structure
-from models.subscriptions import SpaceSubscription, SpaceSubscriptionStatus
+from models.accounts.accounts import Account, AccountState
+from models.accounts.actors import PlatformRole
+from models.activities.activities import Activity
+from models.attachments.attachments import Attachment, AttachmentStatus, Role
+from models.attachments.offers import SeatOffer
+from models.documents.documents import Document
+from models.events import events
+from models.structures.services import Service
+from models.structures.structures import Structure
+from models.subscriptions.spaces import OpenSpace, SpaceCode
+from models.subscriptions.subscriptions import SpaceSubscription, SpaceSubscriptionStatus
 from schema import ids
 from tests import factories
 

@@ -25,7 +25,7 @@ from typing import Any
 import httpx
 
 from graph import app, demo
-from models import database
+from models.db import database
 from resolvers import keys
 from resolvers.scope import Scope
 from tests.conftest import POSTGRES, new_postgres, on_server

@@ -23,9 +23,9 @@ import httpx
 import pytest
 
 from graph.app import create_app
-from models import database
-from models.outbox import Mail, MailState
-from models.wishes import Wish
+from models.accounts.wishes import Wish
+from models.db import database
+from models.mail.outbox import Mail, MailState
 from tests.conftest import new_postgres, on_server
 from tests.graph.apps import settings_of
 from tests.graph.live import Reader, ask, listening

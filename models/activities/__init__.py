@@ -1,0 +1,1 @@
+"""Activities that integrations report, and the API keys that let integrations in."""

@@ -1,0 +1,1 @@
+"""Mail: the outbox, what became of each try, and what periodical mails tell."""

@@ -1,0 +1,1 @@
+"""Structures: legal entities, their identifiers, services, the public directory and exported lists."""

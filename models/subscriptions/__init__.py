@@ -1,0 +1,1 @@
+"""Space subscriptions: the spaces, the right of an attached person to use one, and access."""
