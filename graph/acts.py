@@ -11,7 +11,8 @@ from graph.authentication import Authentication
 from graph.limits import Limits
 from models.accounts.tokens import Purpose
 from models.errors.errors import DomainError, RateLimited
-from resolvers import accounts, credentials, deactivations, digests, links, profiles, security_events, sessions
+from resolvers import security_log
+from resolvers.accounts import accounts, credentials, deactivation, digests, links, profiles, sessions
 from resolvers.scope import Scope
 
 
@@ -42,7 +43,7 @@ class Acts:
     async def reactivate(self, token: str, password: str, question: str, answer: str) -> None:
         """Make the deactivated account active again."""
         await self._admit("reactivateAccount")
-        await deactivations.reactivate(
+        await deactivation.reactivate(
             self.scope, token=token, password=password, secret_question=question, secret_answer=answer
         )
         await self._leave()
@@ -66,7 +67,7 @@ class Acts:
     async def request_reactivation(self, login_email: str) -> None:
         """Mail a reactivation link, if a deactivated account can still use one."""
         await self._admit("requestReactivation")
-        await deactivations.request_reactivation(self.scope, login_email)
+        await deactivation.request_reactivation(self.scope, login_email)
 
     async def request_password_reset(self, login_email: str) -> None:
         """Mail a password reset link, if an active account has this address."""
@@ -99,7 +100,7 @@ def factory(authentication: Authentication) -> Callable[[Request], AbstractAsync
         try:
             yield Acts(scope, authentication.limits)
         except (DomainError, RateLimited) as error:
-            security_events.note_refusal(scope, error, request.url.path)
+            security_log.note_refusal(scope, error, request.url.path)
             raise
 
     return acts

@@ -10,7 +10,7 @@ from rich.table import Table
 from graph.operators import Refused, within
 from graph.settings import Settings
 from models.activities.api_keys import ApiKey
-from resolvers import keys
+from resolvers.activities import api_keys as keys
 from resolvers.scope import Scope
 
 api_keys = typer.Typer(help="Let integrations record activities, and stop them.", no_args_is_help=True)

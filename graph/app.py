@@ -53,9 +53,9 @@ from models.db import database, timeouts
 from models.documents.documents import Quota
 from models.errors.errors import DatabaseAway, RateLimited
 from resolvers import scope as scopes
-from resolvers import security_events
+from resolvers import security_log
 from resolvers.scope import Office
-from resolvers.signatures import Signer
+from resolvers.signed_urls import Signer
 from schema import schema, sdl
 from schema.context import Context
 from schema.wording import explain
@@ -247,7 +247,7 @@ def routes(
     endpoint.live = running.live = Live(endpoint.executions, entrance, metrics, wakings)
 
     def limited(connection: HTTPConnection, error: RateLimited) -> None:
-        security_events.note_refusal(entrance.scope(connection), error, connection.url.path)
+        security_log.note_refusal(entrance.scope(connection), error, connection.url.path)
 
     graphql = Gate(Bodies(endpoint), limits, limited, connections)
     shows_mails = settings.smtp is None and settings.is_local and on_loopback
@@ -272,7 +272,7 @@ def routes(
 
 def _note(context: Context, error: BaseException, field: str) -> None:
     """Tell the security log of an error that a field raised."""
-    security_events.note_refusal(context.scope, error, field, field)
+    security_log.note_refusal(context.scope, error, field, field)
 
 
 def _cors(settings: Settings) -> Middleware:

@@ -15,7 +15,7 @@ from models.accounts.accounts import Language
 from models.accounts.actors import Actor
 from models.accounts.devices import KEPT
 from models.activities import api_keys
-from resolvers import security_events
+from resolvers import security_log
 from resolvers.scope import Office, Scope
 from schema.context import Context, NoCookies
 
@@ -51,9 +51,9 @@ class Authentication:
         key = api_key_of(request)
         scope.integration = await api_keys.integration_of(key, now=self.office.clock()) if key else None
         if key and scope.integration is None:
-            security_events.note(scope, security_events.UNKNOWN_API_KEY, request.url.path)
+            security_log.note(scope, security_log.UNKNOWN_API_KEY, request.url.path)
         if bearer and actor is None:
-            security_events.note(scope, security_events.UNKNOWN_SESSION, request.url.path)
+            security_log.note(scope, security_log.UNKNOWN_SESSION, request.url.path)
         if origins.may_use_cookie(request, self.trusted):
             scope.device = cookie_of(request, self.device_cookie)
             scope.replaces = next(iter(self.cookies_of(request).values()), None)

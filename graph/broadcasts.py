@@ -21,7 +21,7 @@ from models.errors.errors import Conflict, DatabaseAway
 from models.errors.stream_endings import RightLost, ServerStopping, SessionOver, StreamEnded
 from models.events import changes
 from models.events.changes import Change, Position, Stretch, Topic
-from resolvers.changes import Level, Watch, level_of
+from resolvers.live import Level, Watch, level_of
 from resolvers.scope import Office, Scope
 
 POLL_SECONDS = 1.0

@@ -19,7 +19,7 @@ from models.accounts.accounts import Language
 from models.accounts.actors import Actor
 from models.errors.errors import DatabaseAway
 from models.events.changes import Change, Topic
-from resolvers.changes import Level, Watch, Witness
+from resolvers.live import Level, Watch, Witness
 from resolvers.scope import Office
 from schema.context import Context
 

@@ -21,27 +21,20 @@ from models.documents.documents import DocumentType, File
 from models.structures import structures as houses
 from models.structures.identifiers import IdentifierType
 from models.subscriptions.spaces import SpaceCode
-from resolvers import accounts as entries
-from resolvers import (
-    activities,
-    documents,
-    gifts,
-    keys,
-    operators,
-    requests,
-    services,
-    sessions,
-    structures,
-    subscriptions,
-    wishes,
-)
-from resolvers.activities import NewActivity
-from resolvers.documents import Upload
-from resolvers.gifts import Gift
-from resolvers.requests import NewRequest
+from resolvers.accounts import accounts as entries
+from resolvers.accounts import operators, sessions, wishes
+from resolvers.activities import activities, api_keys
+from resolvers.activities.activities import NewActivity
+from resolvers.attachments import attach_user, requests
+from resolvers.attachments.attach_user import Gift
+from resolvers.attachments.requests import NewRequest
+from resolvers.documents import documents
+from resolvers.documents.documents import Upload
 from resolvers.scope import Office, Scope
-from resolvers.structures import Particulars
-from resolvers.terms import Terms
+from resolvers.structures import services, structures
+from resolvers.structures.structures import Particulars
+from resolvers.subscriptions import space_requests
+from resolvers.subscriptions.terms import Terms
 
 PASSWORD = "Demonstration-2026!"  # noqa: S105 - known to everyone on purpose, and served to this machine alone
 QUESTION, ANSWER = "Quel mot ouvre la démonstration ?", "demo"
@@ -166,12 +159,12 @@ async def prepare(office: Office) -> None:
         workshop = await structures.create(claire, WORKSHOP)
         for given in WORKSHOP_SERVICES:
             await services.save(claire, workshop, None, given)
-        await gifts.give(claire, Gift(workshop, SAMIR, Role.SECONDARY_MANAGER, SINCE))
-        await gifts.give(claire, Gift(workshop, LEA, Role.SIMPLE_USER, SINCE))
+        await attach_user.give(claire, Gift(workshop, SAMIR, Role.SECONDARY_MANAGER, SINCE))
+        await attach_user.give(claire, Gift(workshop, LEA, Role.SIMPLE_USER, SINCE))
         for name, (designation, kind, text) in DOCUMENTS.items():
             await documents.add(claire, _upload(name, text.encode()), designation, kind)
         space = Terms(workshop, SpaceCode.WORKS_INVOICES, claire.today(), comment="Je suis les chantiers.")
-        await subscriptions.request(_as(office, people[LEA]), [space])
+        await space_requests.request(_as(office, people[LEA]), [space])
     if not await _is_there(claire, TOWN):
         town = await structures.register_public(support, TOWN, people[NADIA].id)
         for given in TOWN_SERVICES:
@@ -182,9 +175,9 @@ async def prepare(office: Office) -> None:
             structure_id=transport, valid_from=claire.today(), comment="Je suis les remboursements de TIC."
         )
         await requests.request(_as(office, people[LEA]), [asked])
-    if INVOICING not in {key.name for key in await keys.listed()}:
-        await keys.create(Scope(office), INVOICING)
-    by = {key.name: Integration(key.id, key.name) for key in await keys.listed() if key.revoked_at is None}
+    if INVOICING not in {key.name for key in await api_keys.listed()}:
+        await api_keys.create(Scope(office), INVOICING)
+    by = {key.name: Integration(key.id, key.name) for key in await api_keys.listed() if key.revoked_at is None}
     if INVOICING in by:
         await activities.record(Scope(office, integration=by[INVOICING]), ACTIVITIES)
 

@@ -17,7 +17,7 @@ from graph.authentication import Authentication
 from models.accounts.accounts import Language
 from models.documents import filenames
 from models.errors.errors import DatabaseAway, DomainError
-from resolvers import downloads
+from resolvers.documents import downloads
 from resolvers.scope import Scope
 
 PER_SOURCE = RateLimitItemPerMinute(600)

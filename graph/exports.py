@@ -16,8 +16,8 @@ from graph.sheets import Sheet
 from models.accounts.accounts import Language
 from models.db.normalisation import fold
 from models.errors.errors import DatabaseAway, DomainError
-from resolvers import exports
 from resolvers.scope import Scope
+from resolvers.structures import exports
 from resolvers.tickets import Ticket
 
 AT_A_TIME = 2  # lists being made at one moment: the others wait, so that requests find the loop and connections free

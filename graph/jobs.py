@@ -8,7 +8,9 @@ from datetime import timedelta
 import structlog
 
 from models.errors.errors import DatabaseAway
-from resolvers import digests, endings, offers, reminders, scans, sweeps, vacancies
+from resolvers.accounts import digests
+from resolvers.attachments import end_notices, offers, reminders, vacancies
+from resolvers.documents import scans, sweeps
 from resolvers.scope import Office, Scope
 
 # What a job does falls on a day, not on a minute: it looks often because looking is cheap, and days begin at midnight.
@@ -35,7 +37,7 @@ class Job:
 JOBS: Mapping[str, Job] = {
     "attachment-reminders": Job(reminders.remind_of_attachments),
     "subscription-reminders": Job(reminders.remind_of_subscriptions),
-    "attachment-endings": Job(endings.announce_ends),
+    "attachment-endings": Job(end_notices.announce_ends),
     "absent-holders": Job(vacancies.tell_absent_holders),
     "expired-offers": Job(offers.tell_expired_offers),
     scans.JOB: Job(scans.scan, timedelta(seconds=5)),

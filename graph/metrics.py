@@ -9,7 +9,7 @@ from prometheus_client.registry import Collector
 
 from mailer.courier import OUTCOMES
 from models.db import database
-from resolvers import security_events, storage
+from resolvers import security_log, storage
 
 PLACES = ("graphql", "account", "exports", "mails", "static", "healthz", "readyz", "metrics")
 
@@ -50,7 +50,7 @@ class Metrics:
         self.security = Counter(
             "rattache_security_events", "Lines of the security log by outcome.", ["outcome"], registry=self.registry
         )
-        for outcome in security_events.OUTCOMES:
+        for outcome in security_log.OUTCOMES:
             self.security.labels(outcome)  # shown from the start: an alarm on an increase sees the first one
         self.unsent = Gauge("rattache_outbox_unsent", "Mails that wait to be sent.", registry=self.registry)
         self.oldest = Gauge(

@@ -18,7 +18,7 @@ from models.db import database, timeouts
 from models.errors.errors import DomainError
 from models.structures.directory import Tally
 from models.structures.structures import StructureKind
-from resolvers import operators
+from resolvers.accounts import operators
 from resolvers.scope import Scope
 from schema.wording import explain
 

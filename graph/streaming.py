@@ -24,8 +24,8 @@ from models.accounts.accounts import Language
 from models.accounts.actors import Actor
 from models.errors.errors import RateLimited
 from models.errors.stream_endings import ServerStopping, SessionOver, StreamEnded
-from resolvers import security_events
-from resolvers.changes import Watch
+from resolvers import security_log
+from resolvers.live import Watch
 from schema.context import Context
 
 PING_SECONDS = 20.0
@@ -98,7 +98,7 @@ class Live:
         try:
             await self.entrance.limits.count(EVERYTHING, "requests", source_of(connection))
         except RateLimited as limited:
-            security_events.note_refusal(self.entrance.scope(connection), limited, connection.url.path)
+            security_log.note_refusal(self.entrance.scope(connection), limited, connection.url.path)
             return failed(self.shown([GraphQLError("", original_error=limited)], connection))[0]
         return None
 

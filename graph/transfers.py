@@ -21,9 +21,9 @@ from models.errors.errors import (
     ExpiredToken,
     RateLimited,
 )
-from resolvers import security_events, tickets
+from resolvers import security_log, tickets
 from resolvers.scope import Scope
-from resolvers.signatures import PARAMETER
+from resolvers.signed_urls import PARAMETER
 from resolvers.tickets import Ticket
 
 STALL_SECONDS = 60.0  # in which a reader must take one piece
@@ -98,7 +98,7 @@ def endpoint(answer: Answer, entrance: Authentication) -> Answer:
         try:
             return await answer(request)
         except (DomainError, RateLimited) as refused:
-            security_events.note_refusal(entrance.scope(request), refused, request.url.path)
+            security_log.note_refusal(entrance.scope(request), refused, request.url.path)
             return _refused(request, refused)
         except DatabaseAway:
             return _refusal(request, 503, 5)

@@ -18,7 +18,7 @@ from strawberry.http import GraphQLRequestData
 from graph import answers, origins, parameters, requests
 from models.documents.content_types import ENDS, MOST_BYTES
 from models.documents.documents import File
-from resolvers.documents import Upload
+from resolvers.documents.documents import Upload
 
 MEBIBYTE = 1024 * 1024
 MOST_FILES = 10

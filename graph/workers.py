@@ -20,7 +20,7 @@ from mailer.seals import Sealer
 from mailer.transport import open_transport
 from models.db import database, timeouts
 from models.errors.errors import DatabaseAway
-from resolvers import wishes
+from resolvers.accounts import wishes
 from resolvers.scope import Office, Scope
 
 WISHES_SECONDS = 1.0

@@ -21,7 +21,7 @@ from models.documents.documents import Quota
 from models.errors.errors import Forbidden, Unauthenticated
 from models.events import events
 from models.events.events import Fact
-from resolvers.signatures import Signer
+from resolvers.signed_urls import Signer
 from resolvers.storage import Nowhere, Scanner, Store
 
 

@@ -13,7 +13,7 @@ from models.accounts import sessions as rows_of_sessions
 from models.accounts.accounts import ACCOUNTS, AccountState, Language
 from models.accounts.actors import Actor, PlatformRole
 from models.errors.errors import ExpiredToken, Forbidden
-from resolvers import users
+from resolvers.accounts import users
 from resolvers.policy import require
 from resolvers.scope import Scope
 

@@ -7,21 +7,13 @@ import strawberry
 
 from models.accounts.accounts import ACCOUNTS, REACTIVATION_WINDOW, AccountState, Language
 from models.subscriptions.spaces import SpaceCode
-from resolvers import (
-    access,
-    accounts,
-    activities,
-    digests,
-    documents,
-    events,
-    offers,
-    profiles,
-    queues,
-    refusals,
-    sessions,
-    subscription_queues,
-    users,
-)
+from resolvers import history as events
+from resolvers.accounts import accounts, digests, profiles, sessions, users
+from resolvers.activities import activities
+from resolvers.attachments import attachment_lists, offers
+from resolvers.attachments import refused_structures as refusals
+from resolvers.documents import documents
+from resolvers.subscriptions import access, subscription_lists
 from schema import ids, subscriptions, wording
 from schema.access import Access
 from schema.activities import Activity, UnacknowledgedOnly
@@ -102,7 +94,7 @@ class Account(Node):
     ) -> Connection[Attachment]:
         page = page_of(first, after, last, before)
         return connection_of(
-            await info.context.load(queues.of_users, self.id, page, filter_of(filter), selection_of(info))
+            await info.context.load(attachment_lists.of_users, self.id, page, filter_of(filter), selection_of(info))
         )
 
     @made_from("id", description="The documents that the person keeps, newest first.")
@@ -125,7 +117,7 @@ class Account(Node):
         self: Any, info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None
     ) -> Connection[Attachment]:
         page = page_of(first, after, last, before)
-        return connection_of(await info.context.load(queues.to_review, self.id, page, selection_of(info)))
+        return connection_of(await info.context.load(attachment_lists.to_review, self.id, page, selection_of(info)))
 
     @made_from("id", description="The person's space subscriptions, newest first.")
     async def space_subscriptions(
@@ -139,7 +131,7 @@ class Account(Node):
     ) -> Connection[SpaceSubscription]:
         page, narrowed = page_of(first, after, last, before), subscriptions.filter_of(filter)
         return connection_of(
-            await info.context.load(subscription_queues.of_users, self.id, page, narrowed, selection_of(info))
+            await info.context.load(subscription_lists.of_users, self.id, page, narrowed, selection_of(info))
         )
 
     @made_from("id", description="Requests for spaces that the person may decide now, oldest first.")
@@ -147,7 +139,7 @@ class Account(Node):
         self: Any, info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None
     ) -> Connection[SpaceSubscription]:
         page = page_of(first, after, last, before)
-        return connection_of(await info.context.load(subscription_queues.to_review, self.id, page, selection_of(info)))
+        return connection_of(await info.context.load(subscription_lists.to_review, self.id, page, selection_of(info)))
 
     @made_from("id", description="May the person use this space of this structure, on this day or today?")
     async def access(

@@ -9,9 +9,10 @@ import strawberry
 from models.activities.activities import ACTIVITIES, ActivityKind
 from models.errors.errors import Refusals
 from models.subscriptions.spaces import SpaceCode
-from resolvers import activities, services, structures
-from resolvers.activities import NewActivity
+from resolvers.activities import activities
+from resolvers.activities.activities import NewActivity
 from resolvers.scope import Scope
+from resolvers.structures import services, structures
 from schema import ids as global_ids
 from schema.context import Info
 from schema.errors import UserError, mutation, user_errors

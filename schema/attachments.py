@@ -9,11 +9,15 @@ from models.attachments.attachments import ATTACHMENTS, AttachmentStatus, Decisi
 from models.attachments.attachments import AttachmentFilter as Filter
 from models.attachments.escalations import escalable_on
 from models.errors.errors import Invalid, NotFound
-from resolvers import attachments, gifts, policy, queues, requests, seats, structures, users
-from resolvers.attachments import Change
-from resolvers.gifts import Gift
-from resolvers.requests import NewRequest, Validation
-from resolvers.targets import Outcome
+from resolvers import policy
+from resolvers.accounts import users
+from resolvers.attachments import attach_user as gifts
+from resolvers.attachments import attachment_lists, lifecycle, principal_manager, requests
+from resolvers.attachments.attach_user import Gift
+from resolvers.attachments.lifecycle import Change
+from resolvers.attachments.requests import NewRequest, Validation
+from resolvers.attachments.targets import Outcome
+from resolvers.structures import structures
 from schema import ids
 from schema.context import Info
 from schema.deciders import Deciders, deciders_of
@@ -62,7 +66,7 @@ class Attachment(Node):
 
     @made_from("id", description="The services the user is entitled to there; none means no service in particular.")
     async def services(self: Any, info: Info) -> list[Service]:
-        return await info.context.load(queues.services_of, self.id, selection_of(info))
+        return await info.context.load(attachment_lists.services_of, self.id, selection_of(info))
 
     comment: str | None = column("What the requester wrote.")
     refusal_reason: str | None = column("Why it was refused.")
@@ -104,7 +108,7 @@ class Attachment(Node):
         scope = info.context.scope
         return policy.acts_on(
             AttachmentStatus(self.status),
-            role=await info.context.load(queues.roles_on, self.structure_id),
+            role=await info.context.load(attachment_lists.roles_on, self.structure_id),
             target=Role(self.role),
             own=self.user_id == scope.signed_in().account_id,
             ended=self.valid_until is not None and self.valid_until < scope.today(),
@@ -144,7 +148,7 @@ class AttachmentPayload:
 
     @strawberry.field(description="The attachment; null when the act was refused.")
     async def attachment(self, info: Info) -> Attachment | None:
-        return await info.context.load(queues.by_ids, self.attachment_id, selection_of(info))
+        return await info.context.load(attachment_lists.by_ids, self.attachment_id, selection_of(info))
 
 
 @strawberry.type(description="What became of one element of a bulk act.")
@@ -157,7 +161,7 @@ class AttachmentResult:
 
     @strawberry.field(description="The attachment after the act; null when it was refused.")
     async def attachment(self, info: Info) -> Attachment | None:
-        return await info.context.load(queues.by_ids, self.attachment_id, selection_of(info))
+        return await info.context.load(attachment_lists.by_ids, self.attachment_id, selection_of(info))
 
 
 @strawberry.type(description="One result for each element sent, in order; one that is refused doesn't undo the others.")
@@ -302,11 +306,11 @@ class AttachmentMutation:
     async def deactivate_attachments(
         self, info: Info, ids: list[strawberry.ID], reason: str | None = None
     ) -> AttachmentsPayload:
-        return results_of(info, [*ids], await attachments.deactivate(info.context.scope, _attachments(ids), reason))
+        return results_of(info, [*ids], await lifecycle.deactivate(info.context.scope, _attachments(ids), reason))
 
     @mutation("Bring deactivated attachments back, their dates as they are.")
     async def reactivate_attachments(self, info: Info, ids: list[strawberry.ID]) -> AttachmentsPayload:
-        return results_of(info, [*ids], await attachments.reactivate(info.context.scope, _attachments(ids)))
+        return results_of(info, [*ids], await lifecycle.reactivate(info.context.scope, _attachments(ids)))
 
     @mutation(
         "End attachments for good; a principal manager's own is handed over to the successor named for the structure."
@@ -318,7 +322,7 @@ class AttachmentMutation:
         successions: list[SuccessionInput] | None = [],  # noqa: B006 - the contract's default
     ) -> AttachmentsPayload:
         successors = _successors(successions or [])
-        return results_of(info, [*ids], await attachments.remove(info.context.scope, _attachments(ids), successors))
+        return results_of(info, [*ids], await lifecycle.remove(info.context.scope, _attachments(ids), successors))
 
     @mutation("Attach somebody who has an account, on a manager's initiative.")
     async def attach_user(self, info: Info, input: AttachUserInput) -> AttachmentPayload:
@@ -341,14 +345,14 @@ class AttachmentMutation:
             end_given=input.valid_until is not strawberry.UNSET,
             service_ids=ids.numbers(services, "Service") if services is not None else None,
         )
-        id = await attachments.update(info.context.scope, ids.number(input.id, "Attachment"), change)
+        id = await lifecycle.update(info.context.scope, ids.number(input.id, "Attachment"), change)
         return AttachmentPayload(attachment_id=id)
 
     @mutation("Name or dismiss a secondary manager; by the principal one only.")
     async def change_attachment_role(self, info: Info, id: strawberry.ID, role: Role) -> AttachmentPayload:
         scope = info.context.scope
         attachment_id = ids.decode(id, "Attachment", "id")
-        await seats.change_role(scope, attachment_id, role)
+        await principal_manager.change_role(scope, attachment_id, role)
         return AttachmentPayload(attachment_id=attachment_id)
 
 

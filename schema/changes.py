@@ -11,7 +11,11 @@ from models.attachments.attachments import AttachmentStatus, Role
 from models.errors.errors import Invalid
 from models.events.changes import Position, Topic
 from models.subscriptions.subscriptions import SpaceSubscriptionStatus
-from resolvers import accounts, activities, changes, queues, subscription_queues, users
+from resolvers import live
+from resolvers.accounts import accounts, users
+from resolvers.activities import activities
+from resolvers.attachments import attachment_lists
+from resolvers.subscriptions import subscription_lists
 from schema import ids
 from schema.accounts import Account
 from schema.activities import Activity
@@ -54,7 +58,7 @@ class Delivery:
 class AttachmentStatusChanged(Delivery):
     @strawberry.field(description="The attachment, as it is when this is delivered.")
     async def attachment(self: Any, info: Info) -> Attachment:
-        return await info.context.load(queues.by_ids, self.attachment_id, selection_of(info))
+        return await info.context.load(attachment_lists.by_ids, self.attachment_id, selection_of(info))
 
     previous_status: AttachmentStatus | None = column("The status before; null for a new attachment.")
     status: AttachmentStatus = column("The status that it got, as it read that day.")
@@ -69,7 +73,7 @@ class AttachmentStatusChanged(Delivery):
 class SpaceSubscriptionStatusChanged(Delivery):
     @strawberry.field(description="The subscription, as it is when this is delivered.")
     async def space_subscription(self: Any, info: Info) -> SpaceSubscription:
-        return await info.context.load(subscription_queues.by_ids, self.subscription_id, selection_of(info))
+        return await info.context.load(subscription_lists.by_ids, self.subscription_id, selection_of(info))
 
     previous_status: SpaceSubscriptionStatus | None = column("The status before; null for a new subscription.")
     status: SpaceSubscriptionStatus = column("The status that it got.")
@@ -109,7 +113,7 @@ class ChangeQuery:
         " what is then to be kept up to date, and nothing falls in between."
     )
     async def live_cursor(self, info: Info) -> str:
-        return text_of(await changes.now(info.context.scope))
+        return text_of(await live.now(info.context.scope))
 
 
 @strawberry.type(
@@ -143,7 +147,7 @@ class Subscription:
 async def _followed(info: Info, topic: Topic, structure_id: str | None, after: str | None) -> Any:
     scope = info.context.scope
     structure = ids.decode(structure_id, "Structure", "structure_id") if structure_id is not None else None
-    return await changes.follow(scope, topic, structure, _place(after))
+    return await live.follow(scope, topic, structure, _place(after))
 
 
 def text_of(position: Position) -> str:

@@ -4,8 +4,9 @@ from datetime import datetime
 
 import strawberry
 
-from resolvers import deactivations, structures, users
-from resolvers.deactivations import Succession
+from resolvers.accounts import deactivation, users
+from resolvers.accounts.deactivation import Succession
+from resolvers.structures import structures
 from schema import ids
 from schema.connections import After, Before, Connection, First, Last, connection_of, page_of
 from schema.context import Info
@@ -57,7 +58,7 @@ class DeactivationPreview:
 
 async def previewed(info: Info) -> DeactivationPreview:
     """What the signed-in person's deactivation would ask for now."""
-    preview = await deactivations.preview(info.context.scope)
+    preview = await deactivation.preview(info.context.scope)
     return DeactivationPreview(
         can_deactivate=preview.can_deactivate,
         successions_needed=[SuccessionNeeded(structure_id=id) for id in preview.structure_ids],
@@ -91,7 +92,7 @@ class DeactivationMutation:
     @mutation("Deactivate the account; it can come back for 60 days by a mailed link.")
     async def deactivate_account(self, info: Info, input: DeactivateAccountInput) -> DeactivateAccountPayload:
         for_all = input.successor_for_all_id
-        done = await deactivations.deactivate(
+        done = await deactivation.deactivate(
             info.context.scope,
             confirm=input.confirm,
             successor_for_all=ids.decode(for_all, "User", "successor_for_all_id") if for_all is not None else None,
@@ -103,7 +104,7 @@ class DeactivationMutation:
     @mutation("Ask for the link that reactivates a deactivated account; the older ones die.", admits=anybody)
     async def request_reactivation(self, info: Info, login_email: str) -> AcknowledgedPayload:
         await info.context.admit("requestReactivation")
-        await deactivations.request_reactivation(info.context.scope, login_email)
+        await deactivation.request_reactivation(info.context.scope, login_email)
         return AcknowledgedPayload(acknowledged=True)
 
 

@@ -5,7 +5,7 @@ from datetime import date, datetime
 import strawberry
 
 from models.attachments.attachments import Role
-from resolvers import deciders
+from resolvers.attachments import deciders
 from schema.context import Info
 from schema.fields import column
 

@@ -7,7 +7,7 @@ import strawberry
 
 from models.documents import documents as models
 from models.documents.documents import DOCUMENTS, DocumentState, DocumentType
-from resolvers import documents, downloads
+from resolvers.documents import documents, downloads
 from schema import ids
 from schema.context import Info
 from schema.errors import ERRORS, UserError, mutation

@@ -9,7 +9,7 @@ from graphql import GraphQLField, GraphQLResolveInfo
 
 from models.errors.codes import ErrorCode
 from models.errors.errors import DomainError
-from resolvers import security_events
+from resolvers import security_log
 from resolvers.scope import Scope
 from schema import wording
 from schema.context import Info
@@ -28,7 +28,7 @@ class UserError:
 
 def user_errors(error: DomainError, info: Info | GraphQLResolveInfo[Any]) -> list[UserError]:
     """The refusal, or each of several, as clients read them; the security log is told of what concerns it."""
-    security_events.note_refusal(info.context.scope, error, info.field_name, info.path.key)
+    security_log.note_refusal(info.context.scope, error, info.field_name, info.path.key)
     language = info.context.language
     return [
         UserError(

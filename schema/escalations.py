@@ -2,7 +2,7 @@
 
 import strawberry
 
-from resolvers import escalations
+from resolvers.attachments import escalations
 from schema import ids
 from schema.attachments import Attachment, AttachmentPayload
 from schema.connections import After, Before, Connection, First, Last, connection_of, page_of

@@ -8,7 +8,8 @@ import strawberry
 from models.accounts.accounts import Language
 from models.events import summaries
 from models.events.events import EVENTS
-from resolvers import structures, users
+from resolvers.accounts import users
+from resolvers.structures import structures
 from schema.context import Info
 from schema.fields import column, made_from, rows_of
 from schema.nodes import Node

@@ -6,18 +6,13 @@ from typing import Any
 import strawberry
 
 from models.errors.errors import TooMany
-from resolvers import (
-    accounts,
-    activities,
-    documents,
-    events,
-    offers,
-    queues,
-    services,
-    structures,
-    subscription_queues,
-    users,
-)
+from resolvers import history
+from resolvers.accounts import accounts, users
+from resolvers.activities import activities
+from resolvers.attachments import attachment_lists, offers
+from resolvers.documents import documents
+from resolvers.structures import services, structures
+from resolvers.subscriptions import subscription_lists
 from schema import ids
 from schema.context import Batch, Info
 from schema.nodes import Found, Node
@@ -28,10 +23,10 @@ MOST_IDS = 100
 FINDERS: dict[str, Batch] = {
     "Account": accounts.by_ids,
     "Activity": activities.visible,
-    "Attachment": queues.visible,
+    "Attachment": attachment_lists.visible,
     "Document": documents.by_ids,
-    "Event": events.visible,
-    "SpaceSubscription": subscription_queues.visible,
+    "Event": history.visible,
+    "SpaceSubscription": subscription_lists.visible,
     "PrincipalManagerOffer": offers.visible,
     "Service": services.by_ids,
     "Structure": structures.by_ids,

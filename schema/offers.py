@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import strawberry
 
 from models.attachments.offers import OFFERS, OfferStatus
-from resolvers import offers, structures, users
+from resolvers.accounts import users
+from resolvers.attachments import offers
+from resolvers.structures import structures
 from schema import ids
 from schema.context import Info
 from schema.errors import ERRORS, UserError, mutation

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import strawberry
 
-from resolvers.targets import Outcome
+from resolvers.attachments.targets import Outcome
 from schema import ids
 from schema.context import Info
 from schema.errors import ERRORS, UserError, user_errors

@@ -2,7 +2,7 @@
 
 import strawberry
 
-from resolvers import refusals
+from resolvers.attachments import refused_structures
 from schema import ids
 from schema.context import Info
 from schema.errors import mutation
@@ -17,11 +17,11 @@ class RefusalMutation:
     )
     async def refuse_structure(self, info: Info, structure_id: strawberry.ID) -> StructurePayload:
         structure = ids.decode(structure_id, "Structure", "structure_id")
-        await refusals.refuse(info.context.scope, structure)
+        await refused_structures.refuse(info.context.scope, structure)
         return StructurePayload(structure_id=structure)
 
     @mutation("Let the managers of a structure that was refused attach the person again.")
     async def accept_structure(self, info: Info, structure_id: strawberry.ID) -> StructurePayload:
         structure = ids.decode(structure_id, "Structure", "structure_id")
-        await refusals.accept(info.context.scope, structure)
+        await refused_structures.accept(info.context.scope, structure)
         return StructurePayload(structure_id=structure)

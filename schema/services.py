@@ -5,7 +5,7 @@ from datetime import date
 import strawberry
 
 from models.structures.services import SERVICES
-from resolvers import services
+from resolvers.structures import services
 from schema import ids
 from schema.context import Info
 from schema.errors import ERRORS, UserError, mutation

@@ -8,8 +8,9 @@ import strawberry
 from models.accounts import devices
 from models.accounts.sessions import SESSIONS
 from models.errors.errors import Invalid
-from resolvers import accounts, credentials, deactivations, security_events, sessions
-from resolvers.sessions import Entry
+from resolvers import security_log
+from resolvers.accounts import accounts, credentials, deactivation, sessions
+from resolvers.accounts.sessions import Entry
 from schema.context import Info
 from schema.enums import SessionDelivery
 from schema.errors import ERRORS, UserError, mutation
@@ -171,7 +172,7 @@ class SessionMutation:
     async def reactivate_account(self, info: Info, input: ReactivateAccountInput) -> SignInPayload:
         await info.context.admit("reactivateAccount")
         _prepare(info, input)
-        return _let_in(info, input, await deactivations.reactivate(info.context.scope, **_chosen(input)))
+        return _let_in(info, input, await deactivation.reactivate(info.context.scope, **_chosen(input)))
 
 
 class Wish(Protocol):
@@ -200,7 +201,7 @@ def _chosen(input: Any) -> dict[str, Any]:
 
 
 def _let_in(info: Info, wish: Wish, entry: Entry) -> SignInPayload:
-    security_events.note(info.context.scope, security_events.SIGNED_IN, info.field_name)
+    security_log.note(info.context.scope, security_log.SIGNED_IN, info.field_name)
     if wish.delivery is not SessionDelivery.TOKEN:
         info.context.cookies.set_session(entry.token, entry.expires_at)
         info.context.cookies.set_device(entry.device_token)

@@ -8,20 +8,13 @@ from models.structures.identifiers import IdentifierType
 from models.structures.structures import STRUCTURES, StructureKind, StructureStatus
 from models.structures.structures import StructureSearch as Search
 from models.subscriptions.spaces import SpaceCode
-from resolvers import (
-    corrections,
-    events,
-    exports,
-    offers,
-    queues,
-    seats,
-    services,
-    spaces,
-    structures,
-    users,
-    vacancies,
-)
-from resolvers.structures import Particulars
+from resolvers import history as events
+from resolvers.accounts import users
+from resolvers.attachments import attachment_lists, offers, vacancies
+from resolvers.attachments import principal_manager as seats
+from resolvers.structures import corrections, exports, services, structures
+from resolvers.structures.structures import Particulars
+from resolvers.subscriptions import spaces
 from schema import ids
 from schema.attachments import Attachment, AttachmentFilter, filter_of
 from schema.connections import After, Before, Connection, First, Last, connection_of, page_of
@@ -79,7 +72,7 @@ class Structure(Node):
         "id", description="The viewer's own attachment to it, waiting or validated or deactivated; null without one."
     )
     async def viewer_attachment(self: Any, info: Info) -> Attachment | None:
-        return await info.context.load(queues.of_viewer, self.id, selection_of(info))
+        return await info.context.load(attachment_lists.of_viewer, self.id, selection_of(info))
 
     @made_from(
         "id",
@@ -97,7 +90,7 @@ class Structure(Node):
     ) -> Connection[Attachment] | None:
         page = page_of(first, after, last, before)
         found = await info.context.load(
-            queues.of_structures, self.id, page, filter_of(filter), search, selection_of(info)
+            attachment_lists.of_structures, self.id, page, filter_of(filter), search, selection_of(info)
         )
         return connection_of(found) if found else None
 

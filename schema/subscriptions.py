@@ -13,9 +13,13 @@ from models.subscriptions.subscriptions import (
     SubscriptionFilter,
     SubscriptionMode,
 )
-from resolvers import grants, policy, queues, structures, subscription_queues, subscriptions, users
-from resolvers.targets import Outcome
-from resolvers.terms import Terms
+from resolvers import policy
+from resolvers.accounts import users
+from resolvers.attachments import attachment_lists
+from resolvers.attachments.targets import Outcome
+from resolvers.structures import structures
+from resolvers.subscriptions import grants, space_requests, subscription_lists
+from resolvers.subscriptions.terms import Terms
 from schema import ids
 from schema.context import Info
 from schema.deciders import Deciders, deciders_of
@@ -51,7 +55,7 @@ class SpaceSubscription(Node):
 
     @made_from("id", description="The services it is for; none means all those the attachment entitles to.")
     async def services(self: Any, info: Info) -> list[Service]:
-        return await info.context.load(subscription_queues.services_of, self.id, selection_of(info))
+        return await info.context.load(subscription_lists.services_of, self.id, selection_of(info))
 
     mode: SubscriptionMode = column("What the user may do in the space.")
     status: SpaceSubscriptionStatus = column("Where it stands.")
@@ -90,7 +94,7 @@ class SpaceSubscription(Node):
         return policy.acts_on_subscription(
             SpaceSubscriptionStatus(self.status),
             SpaceCode(self.space),
-            role=await info.context.load(queues.roles_on, self.structure_id),
+            role=await info.context.load(attachment_lists.roles_on, self.structure_id),
             target=Role(self.subscriber_role or Role.SIMPLE_USER),
             own=self.user_id == info.context.scope.signed_in().account_id,
             usable=self.structure_active and self.space_open and self.attached,
@@ -131,7 +135,7 @@ class SpaceSubscriptionResult:
 
     @strawberry.field(description="The subscription after the act; null when it was refused.")
     async def space_subscription(self, info: Info) -> SpaceSubscription | None:
-        return await info.context.load(subscription_queues.by_ids, self.subscription_id, selection_of(info))
+        return await info.context.load(subscription_lists.by_ids, self.subscription_id, selection_of(info))
 
 
 @strawberry.type(description="One result for each element sent, in order; one that is refused doesn't undo the others.")
@@ -202,7 +206,7 @@ class SpaceSubscriptionMutation:
         self, info: Info, input: RequestSpaceSubscriptionsInput
     ) -> SpaceSubscriptionsPayload:
         asked = [_terms(given, given.comment) for given in input.requests]
-        outcomes = await subscriptions.request(info.context.scope, asked)
+        outcomes = await space_requests.request(info.context.scope, asked)
         return _results(info, [None] * len(outcomes), outcomes)
 
     @mutation("Give a space to people attached to a structure; the ids of the results are theirs.")
@@ -214,17 +218,17 @@ class SpaceSubscriptionMutation:
 
     @mutation("Accept requests for spaces.")
     async def validate_space_subscriptions(self, info: Info, ids: list[strawberry.ID]) -> SpaceSubscriptionsPayload:
-        return _results(info, [*ids], await subscriptions.validate(info.context.scope, _numbers(ids)))
+        return _results(info, [*ids], await space_requests.validate(info.context.scope, _numbers(ids)))
 
     @mutation("Refuse requests for spaces; the requesters are told the reason.")
     async def refuse_space_subscriptions(
         self, info: Info, ids: list[strawberry.ID], reason: str
     ) -> SpaceSubscriptionsPayload:
-        return _results(info, [*ids], await subscriptions.refuse(info.context.scope, _numbers(ids), reason))
+        return _results(info, [*ids], await space_requests.refuse(info.context.scope, _numbers(ids), reason))
 
     @mutation("End subscriptions, or take one's own requests back; the spaces that everybody has stay.")
     async def remove_space_subscriptions(self, info: Info, ids: list[strawberry.ID]) -> SpaceSubscriptionsPayload:
-        return _results(info, [*ids], await subscriptions.remove(info.context.scope, _numbers(ids)))
+        return _results(info, [*ids], await space_requests.remove(info.context.scope, _numbers(ids)))
 
 
 def _numbers(global_ids: list[strawberry.ID]) -> list[int | None]:

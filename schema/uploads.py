@@ -8,7 +8,7 @@ from graphql import GraphQLError
 from graphql.language import ValueNode
 from strawberry.types.scalar import ScalarDefinition
 
-from resolvers.documents import Upload as Received
+from resolvers.documents.documents import Upload as Received
 
 Upload = NewType("Upload", Received)
 

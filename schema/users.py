@@ -5,7 +5,7 @@ from typing import Any
 import strawberry
 
 from models.accounts.accounts import ACCOUNTS, CANDIDATES, AccountState
-from resolvers import users
+from resolvers.accounts import users
 from schema.context import Info
 from schema.fields import column, made_from, rows_of
 from schema.nodes import Node

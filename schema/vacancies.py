@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import strawberry
 
 from models.attachments.vacancies import SEATS, VacancyReason, claimable_from
-from resolvers import structures, users, vacancies
+from resolvers.accounts import users
+from resolvers.attachments import vacancies
+from resolvers.structures import structures
 from schema.connections import After, Before, Connection, First, Last, connection_of, page_of
 from schema.context import Info
 from schema.fields import column, made_from, rows_of

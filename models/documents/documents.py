@@ -2,7 +2,7 @@
 
 The row comes first and goes last, so that no object is ever without one: a document is reserved before its content is
 stored, counts from then on, exists once it is stored, and is marked removed before its content is deleted. What a kill
-leaves in between is swept (`resolvers/sweeps.py`).
+leaves in between is swept (`resolvers/documents/sweeps.py`).
 """
 
 from collections.abc import Collection

@@ -26,7 +26,7 @@ from mailer.seals import Sealer
 from models.db import database
 from models.mail.digests import MOST_TOLD
 from models.mail.outbox import Mail
-from resolvers import digests
+from resolvers.accounts import digests
 from resolvers.scope import Office, Scope
 from tests.benchmarks.exports import filled, resident
 from tests.benchmarks.mail import most

@@ -16,7 +16,9 @@ from graph.commands import main
 from models.accounts import wishes as waiting
 from models.accounts.wishes import WishKind
 from models.documents.documents import Document
-from resolvers import documents, links, storage, sweeps, wishes
+from resolvers import storage
+from resolvers.accounts import links, wishes
+from resolvers.documents import documents, sweeps
 
 MARK = "dies"
 

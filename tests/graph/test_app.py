@@ -17,7 +17,7 @@ from models.accounts import accounts
 from models.accounts.sessions import Session
 from models.accounts.wishes import Wish
 from models.mail.outbox import Mail
-from resolvers import wishes
+from resolvers.accounts import wishes
 from resolvers.scope import Scope
 from tests import factories
 from tests.graph.apps import ask, served, settings_of

@@ -17,7 +17,7 @@ from graph.app import office_of
 from graph.settings import Settings
 from mailer.samples import SAMPLES
 from models.db import database
-from resolvers import wishes
+from resolvers.accounts import wishes
 from resolvers.scope import Scope
 from tests.graph.apps import settings_of
 from tests.graph.servers import ROOT, Server

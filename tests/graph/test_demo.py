@@ -16,7 +16,7 @@ from models.attachments.attachments import Attachment
 from models.events.events import Event
 from models.mail.outbox import Mail
 from models.structures.structures import Structure
-from resolvers import keys
+from resolvers.activities import api_keys
 from resolvers.scope import Office, Scope
 from tests import factories, invariants
 from tests.conftest import Clock
@@ -48,7 +48,7 @@ async def test_what_people_changed_stays(db: str, office: Office) -> None:
 
 async def test_a_revoked_integration_of_the_demo_stays_revoked(db: str, office: Office) -> None:
     await demo.prepare(office)
-    await keys.revoke(Scope(office), demo.INVOICING)
+    await api_keys.revoke(Scope(office), demo.INVOICING)
     await demo.prepare(office)
     assert await ApiKey.filter(revoked_at=None).count() == 0
 

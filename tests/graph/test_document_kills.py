@@ -19,7 +19,7 @@ from graph.storage import store_of
 from models.accounts.accounts import Account
 from models.db import database
 from models.documents.documents import Document
-from resolvers import sweeps
+from resolvers.documents import sweeps
 from resolvers.scope import Office, Scope
 from resolvers.storage import Store
 from tests import factories

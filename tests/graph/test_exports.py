@@ -18,7 +18,7 @@ from models.structures.structures import Structure, StructureKind, StructureStat
 from models.subscriptions.spaces import SpaceCode
 from models.subscriptions.subscriptions import SpaceSubscription, SpaceSubscriptionStatus, SubscriptionMode
 from resolvers import tickets
-from resolvers.signatures import Signer
+from resolvers.signed_urls import Signer
 from tests import factories
 from tests.conftest import Clock
 from tests.graph.apps import ask, served, settings_of

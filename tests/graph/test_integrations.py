@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from graph.app import office_of
 from models.activities.activities import Activity
 from models.activities.api_keys import PREFIX
-from resolvers import keys
+from resolvers.activities import api_keys
 from resolvers.scope import Scope
 from tests import factories
 from tests.graph.apps import SIGN_IN, ask, served, settings_of
@@ -44,7 +44,7 @@ async def client(tmp_path: Path, database_url: str) -> AsyncIterator[httpx.Async
 @pytest.fixture
 async def key(client: httpx.AsyncClient, tmp_path: Path, database_url: str) -> str:
     """An API key in use."""
-    return await keys.create(Scope(office_of(settings_of(tmp_path, database_url))), "erp")
+    return await api_keys.create(Scope(office_of(settings_of(tmp_path, database_url))), "erp")
 
 
 def code(answer: Any) -> str:
@@ -67,7 +67,7 @@ async def test_what_is_no_key_in_use_is_nobodys(client: httpx.AsyncClient, key: 
 async def test_a_revoked_key_is_nobodys_at_once(
     client: httpx.AsyncClient, key: str, tmp_path: Path, database_url: str
 ) -> None:
-    await keys.revoke(Scope(office_of(settings_of(tmp_path, database_url))), "erp")
+    await api_keys.revoke(Scope(office_of(settings_of(tmp_path, database_url))), "erp")
     answer = await ask(client, RECORD, {"authorization": f"ApiKey {key}"}, input=[item()])
     assert code(answer) == "UNAUTHENTICATED"
 

@@ -14,7 +14,7 @@ import pytest
 from graph import readers
 from graph.app import office_of
 from models.structures.structures import Structure
-from resolvers import keys
+from resolvers.activities import api_keys
 from resolvers.scope import Scope
 from tests import factories
 from tests.graph import live
@@ -61,7 +61,7 @@ async def world(database_url: str, tmp_path: Path) -> AsyncIterator[World]:
     async with live.served(settings) as url:
         manager = await factories.person()
         structure = await factories.structure(manager)
-        key = await keys.create(Scope(office_of(settings)), "erp")
+        key = await api_keys.create(Scope(office_of(settings)), "erp")
         yield World(url, structure, await token_for(manager), key)
 
 

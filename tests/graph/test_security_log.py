@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 from structlog.testing import capture_logs
 
 from graph.app import create_app
-from resolvers import security_events
+from resolvers import security_log
 from tests import factories
 from tests.graph.apps import SIGN_IN, ask, served, settings_of
 from tests.graph.downloads import token_of
@@ -25,7 +25,7 @@ WRONG = "Wrong-Password-2026"
 @pytest.fixture
 def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
     """The lines of the security log, as they are written."""
-    monkeypatch.setattr(security_events, "log", structlog.get_logger())
+    monkeypatch.setattr(security_log, "log", structlog.get_logger())
     with capture_logs() as written:
         yield written
 
@@ -222,4 +222,4 @@ async def test_outcomes_are_counted(tmp_path: Path, database_url: str) -> None:
         "WRONG_CREDENTIALS": "1.0",
         "SIGNED_IN": "1.0",
     }
-    assert set(counted) == {str(outcome) for outcome in security_events.OUTCOMES}
+    assert set(counted) == {str(outcome) for outcome in security_log.OUTCOMES}

@@ -18,7 +18,7 @@ from models.attachments.attachments import Attachment, AttachmentStatus
 from models.events.events import Event
 from models.mail.outbox import Mail, MailState
 from models.structures.structures import Structure
-from resolvers import digests
+from resolvers.accounts import digests
 from resolvers.scope import Scope
 from tests import factories
 from tests.conftest import Clock

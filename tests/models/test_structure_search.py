@@ -9,8 +9,8 @@ from models.db.query import Page, Selection, Slice
 from models.errors.errors import Invalid
 from models.structures.identifiers import IdentifierType
 from models.structures.structures import Structure, StructureKind, StructureSearch, StructureStatus, search
-from resolvers import structures
 from resolvers.scope import Scope
+from resolvers.structures import structures
 from tests import factories
 
 SIRET = IdentifierType.SIRET

@@ -14,8 +14,8 @@ from models.attachments.attachments import Attachment, AttachmentStatus, Role
 from models.db import database
 from models.errors.errors import DomainError, RateLimited, Unauthenticated
 from models.structures.structures import Structure
+from resolvers.attachments.targets import Outcome
 from resolvers.scope import Scope
-from resolvers.targets import Outcome
 
 MANY = 50
 PATIENCE = 60  # seconds; what takes longer waits for itself

@@ -3,9 +3,9 @@
 from models.accounts import sessions
 from models.accounts.accounts import Account
 from models.accounts.actors import Actor
-from resolvers import sessions as entries
+from resolvers.accounts import sessions as entries
+from resolvers.accounts.sessions import Entry
 from resolvers.scope import Office, Scope
-from resolvers.sessions import Entry
 from tests.factories import PASSWORD
 
 

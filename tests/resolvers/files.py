@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from models.documents.documents import File, Quota
 from resolvers import storage
-from resolvers.documents import Upload
+from resolvers.documents.documents import Upload
 from resolvers.scope import Office, Scope
 from resolvers.storage import Store
 

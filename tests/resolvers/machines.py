@@ -18,12 +18,13 @@ from models.events.events import Event
 from models.mail.outbox import Mail
 from models.structures.identifiers import IdentifierType
 from models.structures.structures import Structure, StructureKind
-from resolvers import gifts, offers, requests, structures
-from resolvers.gifts import Gift
-from resolvers.requests import NewRequest
+from resolvers.attachments import attach_user, offers, requests
+from resolvers.attachments.attach_user import Gift
+from resolvers.attachments.requests import NewRequest
+from resolvers.attachments.targets import Outcome
 from resolvers.scope import Office, Scope
-from resolvers.structures import Particulars
-from resolvers.targets import Outcome
+from resolvers.structures import structures
+from resolvers.structures.structures import Particulars
 from tests import factories, invariants
 from tests.conftest import Clock
 from tests.resolvers.oracle import World
@@ -122,7 +123,7 @@ class Machine(RuleBasedStateMachine):
         actor, place, today = self.world.people[by], self.world.places[2 + where], self.world.today
         login = f"{name}@people.example"
         assert self.world.give(actor, place, login, str(role), today, self.day(end)) != REFUSED
-        await gifts.give(self._scope(actor), Gift(place.id, login, role, today, self.day(end)))
+        await attach_user.give(self._scope(actor), Gift(place.id, login, role, today, self.day(end)))
         await self._agree()
 
     # ------------------------------------------------------------------ who and what an act is about

@@ -16,7 +16,7 @@ from models.db import database
 from models.errors.errors import DomainError
 from models.events.events import Event
 from models.mail.outbox import Mail
-from resolvers import wishes
+from resolvers.accounts import wishes
 from resolvers.scope import Office, Scope
 from tests import factories
 

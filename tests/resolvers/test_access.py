@@ -15,8 +15,8 @@ from models.structures.structures import StructureStatus
 from models.subscriptions.access import AccessReason
 from models.subscriptions.spaces import DEFAULTS, OpenSpace, SpaceCode
 from models.subscriptions.subscriptions import SpaceSubscription, SpaceSubscriptionStatus, SubscriptionFilter
-from resolvers import access, spaces, subscription_queues
 from resolvers.scope import Scope
+from resolvers.subscriptions import access, spaces, subscription_lists
 from tests import factories
 from tests.conftest import Clock
 
@@ -94,7 +94,7 @@ async def test_answers_and_lists_agree_with_the_rows_of_a_random_world(db: str, 
                     assert (answer.reason, answer.changes_on) == (AccessReason(on(day)), change)
                     granted |= {(place, str(space))} if day == TODAY and answer.allowed else set()
         selection = Selection(frozenset({"structure_id", "space"}))
-        (slice,) = await subscription_queues.of_users(
+        (slice,) = await subscription_lists.of_users(
             scope, [person.id], Page(100), SubscriptionFilter(in_effect=True), selection
         )
         assert {(row.structure_id, row.space) for row in slice.rows} == granted

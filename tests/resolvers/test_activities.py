@@ -28,8 +28,8 @@ from models.structures.identifiers import IdentifierType
 from models.structures.services import Service
 from models.structures.structures import StructureStatus
 from models.subscriptions.spaces import SpaceCode
-from resolvers import activities
-from resolvers.activities import Done, NewActivity
+from resolvers.activities import activities
+from resolvers.activities.activities import Done, NewActivity
 from resolvers.scope import Scope
 from tests import factories, invariants
 from tests.conftest import Clock

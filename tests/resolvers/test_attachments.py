@@ -25,10 +25,11 @@ from models.errors.errors import (
 from models.events.events import Event
 from models.structures.services import Service
 from models.structures.structures import Structure, StructureStatus
-from resolvers import attachments, entitlements, gifts
-from resolvers.attachments import Change
-from resolvers.gifts import Gift
+from resolvers.attachments import attach_user, lifecycle
+from resolvers.attachments.attach_user import Gift
+from resolvers.attachments.lifecycle import Change
 from resolvers.scope import Scope
+from resolvers.subscriptions import entitlements
 from tests import factories, invariants
 from tests.conftest import Clock
 from tests.resolvers.answers import GIVEN_TO_ALL, GIVEN_TO_MANAGERS, live_spaces, told
@@ -52,12 +53,12 @@ async def status_of(attachment: Attachment) -> AttachmentStatus:
 async def test_manager_stops_an_attachment_and_brings_it_back(house: House, scope_of: ScopeOf, clock: Clock) -> None:
     scope, link = scope_of(house.secondary), house.links["simple"]
     await entitlements.give(scope, link)
-    assert told(await attachments.deactivate(scope, [link.id], " on leave ")) == [[]]
+    assert told(await lifecycle.deactivate(scope, [link.id], " on leave ")) == [[]]
     assert (await status_of(link), await live_spaces(house.simple, house.structure)) == (DEACTIVATED, set())
-    assert told(await attachments.deactivate(scope, [link.id], None)) == [[(TransitionNotAllowed, "ids", "0")]]
-    assert told(await attachments.reactivate(scope, [link.id])) == [[]]
+    assert told(await lifecycle.deactivate(scope, [link.id], None)) == [[(TransitionNotAllowed, "ids", "0")]]
+    assert told(await lifecycle.reactivate(scope, [link.id])) == [[]]
     assert (await status_of(link), await live_spaces(house.simple, house.structure)) == (VALIDATED, GIVEN_TO_ALL)
-    assert told(await attachments.reactivate(scope, [link.id])) == [[(TransitionNotAllowed, "ids", "0")]]
+    assert told(await lifecycle.reactivate(scope, [link.id])) == [[(TransitionNotAllowed, "ids", "0")]]
     assert await factories.event_types() == ["AttachmentDeactivated", "AttachmentReactivated"]
     event = await Event.get(type="AttachmentDeactivated")
     assert (event.actor_id, event.subject_id) == (house.secondary.id, house.simple.id)  # type: ignore[attr-defined]
@@ -75,9 +76,9 @@ async def test_manager_stops_an_attachment_and_brings_it_back(house: House, scop
 
 Bulk = Callable[[Scope, list[int | None]], Any]
 ACTS: dict[str, Bulk] = {
-    "deactivate": lambda scope, ids: attachments.deactivate(scope, ids, None),
-    "reactivate": attachments.reactivate,
-    "remove": lambda scope, ids: attachments.remove(scope, ids, {}),
+    "deactivate": lambda scope, ids: lifecycle.deactivate(scope, ids, None),
+    "reactivate": lifecycle.reactivate,
+    "remove": lambda scope, ids: lifecycle.remove(scope, ids, {}),
 }
 # Who is refused on whose attachment; what isn't listed is done. Nobody stops their own, everybody may leave.
 REFUSED_ACTS: dict[tuple[str, str], dict[str, type[DomainError]]] = {
@@ -119,7 +120,7 @@ async def test_bulk_answers_each_id_in_order_and_does_the_good_ones(house: House
     good, other = house.links["simple"], house.links["secondary"]
     foreign = await factories.attachment(await factories.person(), await factories.structure())
     ids = [good.id, None, foreign.id, good.id, 987_654, other.id]
-    assert told(await attachments.deactivate(scope_of(house.principal), ids, None)) == [
+    assert told(await lifecycle.deactivate(scope_of(house.principal), ids, None)) == [
         [],
         [(NotFound, "ids", "1")],
         [(NotFound, "ids", "2")],
@@ -142,18 +143,18 @@ async def test_nobody_acts_without_signing_in(house: House, scope_of: ScopeOf, a
     with pytest.raises(Unauthenticated):
         await ACTS[act](scope_of(), [])
     with pytest.raises(Unauthenticated):
-        await attachments.update(scope_of(), None, Change())
+        await lifecycle.update(scope_of(), None, Change())
     with pytest.raises(Unauthenticated):
-        await gifts.give(scope_of(), Gift(None, "", SU, TODAY))
+        await attach_user.give(scope_of(), Gift(None, "", SU, TODAY))
 
 
 async def test_ended_attachment_is_not_reactivated_but_moved(house: House, scope_of: ScopeOf, clock: Clock) -> None:
     scope, link = scope_of(house.principal), house.links["simple"]
     await Attachment.filter(id=link.id).update(valid_until=YESTERDAY)
-    assert told(await attachments.deactivate(scope, [link.id], None)) == [[(TransitionNotAllowed, "ids", "0")]]
-    assert told(await attachments.reactivate(scope, [link.id])) == [[(Invalid, "ids", "0")]]
+    assert told(await lifecycle.deactivate(scope, [link.id], None)) == [[(TransitionNotAllowed, "ids", "0")]]
+    assert told(await lifecycle.reactivate(scope, [link.id])) == [[(Invalid, "ids", "0")]]
     assert await factories.traces() == (0, 0)
-    await attachments.update(scope, link.id, Change(valid_until=TODAY, end_given=True))
+    await lifecycle.update(scope, link.id, Change(valid_until=TODAY, end_given=True))
     assert await status_of(link) is VALIDATED
     assert await scope_of(house.simple).role_on(house.structure.id) is SU
     clock.advance(days=1)
@@ -164,30 +165,30 @@ async def test_attachment_to_an_ended_structure_stays_stopped(house: House, scop
     link = house.links["simple"]
     await Attachment.filter(id=link.id).update(status=DEACTIVATED)
     await Structure.filter(id=house.structure.id).update(status=StructureStatus.INACTIVE)
-    outcomes = await attachments.reactivate(scope_of(house.principal), [link.id])
+    outcomes = await lifecycle.reactivate(scope_of(house.principal), [link.id])
     assert told(outcomes) == [[(StructureInactive, "ids", "0")]]
     await Attachment.filter(id=link.id).update(valid_until=date(2027, 3, 14))
     async with refused((StructureInactive, "id")):
-        await attachments.update(scope_of(house.principal), link.id, Change(end_given=True))
+        await lifecycle.update(scope_of(house.principal), link.id, Change(end_given=True))
 
 
 async def test_reason_too_long_stops_nothing(house: House, scope_of: ScopeOf) -> None:
     async with refused((TooLong, "reason")):
-        await attachments.deactivate(scope_of(house.principal), [house.links["simple"].id], "x" * 256)
+        await lifecycle.deactivate(scope_of(house.principal), [house.links["simple"].id], "x" * 256)
 
 
 async def test_somebody_whose_account_is_not_active_gets_no_mail(house: House, scope_of: ScopeOf) -> None:
     await Account.filter(id=house.simple.id).update(state=AccountState.SUSPENDED)
-    assert told(await attachments.remove(scope_of(house.principal), [house.links["simple"].id], {})) == [[]]
+    assert told(await lifecycle.remove(scope_of(house.principal), [house.links["simple"].id], {})) == [[]]
     assert (await factories.event_types(), await factories.mails()) == (["AttachmentRemoved"], [])
 
 
 async def test_person_leaves_and_a_manager_removes(house: House, scope_of: ScopeOf, clock: Clock) -> None:
     await entitlements.give(scope_of(house.secondary), house.links["secondary"])
     assert await live_spaces(house.secondary, house.structure) == GIVEN_TO_MANAGERS
-    assert told(await attachments.remove(scope_of(house.secondary), [house.links["secondary"].id], {})) == [[]]
+    assert told(await lifecycle.remove(scope_of(house.secondary), [house.links["secondary"].id], {})) == [[]]
     assert await factories.mails() == []
-    assert told(await attachments.remove(scope_of(house.principal), [house.links["simple"].id], {})) == [[]]
+    assert told(await lifecycle.remove(scope_of(house.principal), [house.links["simple"].id], {})) == [[]]
     assert await factories.mails() == [("attachment_removed", house.simple.contact_email)]
     for link in ("secondary", "simple"):
         assert await status_of(house.links[link]) is REMOVED
@@ -199,14 +200,14 @@ async def test_person_leaves_and_a_manager_removes(house: House, scope_of: Scope
 async def test_manager_changes_what_is_given_and_the_rest_stays(house: House, scope_of: ScopeOf, clock: Clock) -> None:
     scope, link = scope_of(house.secondary), house.links["simple"]
     one, two = [await Service.create(structure=house.structure, code=code, name=code) for code in ("S1", "S2")]
-    await attachments.update(scope, link.id, Change(valid_until=date(2027, 6, 30), end_given=True))
-    await attachments.update(scope, link.id, Change(service_ids=frozenset({one.id, two.id})))
-    await attachments.update(scope, link.id, Change(service_ids=frozenset({two.id})))
-    await attachments.update(scope, link.id, Change(valid_from=TOMORROW))
+    await lifecycle.update(scope, link.id, Change(valid_until=date(2027, 6, 30), end_given=True))
+    await lifecycle.update(scope, link.id, Change(service_ids=frozenset({one.id, two.id})))
+    await lifecycle.update(scope, link.id, Change(service_ids=frozenset({two.id})))
+    await lifecycle.update(scope, link.id, Change(valid_from=TOMORROW))
     await link.refresh_from_db()
     assert (link.valid_from, link.valid_until) == (TOMORROW, date(2027, 6, 30))
     assert await rows.service_ids_of(link.id) == {two.id}
-    await attachments.update(scope, link.id, Change(end_given=True))
+    await lifecycle.update(scope, link.id, Change(end_given=True))
     await link.refresh_from_db()
     assert link.valid_until is None
     assert await factories.event_types() == ["AttachmentUpdated"] * 5
@@ -219,8 +220,7 @@ async def test_manager_changes_what_is_given_and_the_rest_stays(house: House, sc
 async def test_change_that_changes_nothing_leaves_no_trace(house: House, scope_of: ScopeOf) -> None:
     change = Change(valid_from=date(2026, 1, 5), end_given=True, service_ids=frozenset())
     assert (
-        await attachments.update(scope_of(house.principal), house.links["simple"].id, change)
-        == house.links["simple"].id
+        await lifecycle.update(scope_of(house.principal), house.links["simple"].id, change) == house.links["simple"].id
     )
     assert await factories.traces() == (0, 0)
 
@@ -241,7 +241,7 @@ async def test_wrong_change_is_refused_whole(
     house: House, scope_of: ScopeOf, change: Change, problems: list[Any]
 ) -> None:
     async with refused(*problems):
-        await attachments.update(scope_of(house.principal), house.links["simple"].id, change)
+        await lifecycle.update(scope_of(house.principal), house.links["simple"].id, change)
     link = await Attachment.get(id=house.links["simple"].id)
     assert (link.valid_from, link.valid_until) == (date(2026, 1, 5), None)
 
@@ -249,17 +249,17 @@ async def test_wrong_change_is_refused_whole(
 async def test_end_that_stays_may_be_past_but_not_before_the_start(house: House, scope_of: ScopeOf) -> None:
     scope, link = scope_of(house.principal), house.links["simple"]
     await Attachment.filter(id=link.id).update(valid_until=YESTERDAY)
-    await attachments.update(scope, link.id, Change(valid_from=date(2027, 1, 1)))
+    await lifecycle.update(scope, link.id, Change(valid_from=date(2027, 1, 1)))
     async with refused((Invalid, "valid_until")):
-        await attachments.update(scope, link.id, Change(valid_from=TODAY))
+        await lifecycle.update(scope, link.id, Change(valid_from=TODAY))
 
 
 async def test_principal_managers_seat_has_no_end(house: House, scope_of: ScopeOf) -> None:
     scope, seat = scope_of(house.principal), house.links["principal"]
     async with refused((Invalid, "valid_until")):
-        await attachments.update(scope, seat.id, Change(valid_until=date(2027, 6, 30), end_given=True))
+        await lifecycle.update(scope, seat.id, Change(valid_until=date(2027, 6, 30), end_given=True))
     async with refused((Forbidden, "id")):
-        await attachments.update(scope, seat.id, Change(valid_from=TOMORROW))
+        await lifecycle.update(scope, seat.id, Change(valid_from=TOMORROW))
 
 
 @pytest.mark.parametrize(
@@ -275,7 +275,7 @@ async def test_nobody_changes_their_own_nor_a_managers(
     house: House, scope_of: ScopeOf, who: str, whose: str, problem: type[DomainError]
 ) -> None:
     async with refused((problem, "id")):
-        await attachments.update(scope_of(getattr(house, who)), house.links[whose].id, Change(end_given=True))
+        await lifecycle.update(scope_of(getattr(house, who)), house.links[whose].id, Change(end_given=True))
 
 
 @pytest.mark.parametrize(
@@ -293,8 +293,8 @@ async def test_what_waits_or_is_over_is_not_changed(
     link = await factories.attachment(await factories.person(), house.structure, status=status)
     change = Change(valid_until=date(2027, 6, 30), end_given=True)
     if problem is None:
-        await attachments.update(scope_of(house.principal), link.id, change)
+        await lifecycle.update(scope_of(house.principal), link.id, change)
         assert await status_of(link) is status
     else:
         async with refused((problem, "id")):
-            await attachments.update(scope_of(house.principal), link.id, change)
+            await lifecycle.update(scope_of(house.principal), link.id, change)

@@ -12,12 +12,15 @@ from models.mail.outbox import Mail
 from models.structures.structures import Structure
 from models.subscriptions.spaces import SpaceCode
 from models.subscriptions.subscriptions import SpaceSubscription, SpaceSubscriptionStatus
-from resolvers import bothers, gifts, profiles, requests, subscriptions
-from resolvers.gifts import Gift
-from resolvers.requests import NewRequest
+from resolvers import mail_limits
+from resolvers.accounts import profiles
+from resolvers.attachments import attach_user, requests
+from resolvers.attachments.attach_user import Gift
+from resolvers.attachments.requests import NewRequest
+from resolvers.attachments.targets import Outcome
 from resolvers.scope import Scope
-from resolvers.targets import Outcome
-from resolvers.terms import Terms
+from resolvers.subscriptions import space_requests
+from resolvers.subscriptions.terms import Terms
 from tests import factories
 from tests.conftest import Clock
 from tests.resolvers.answers import told
@@ -28,7 +31,7 @@ TODAY = date(2027, 3, 15)
 
 
 async def give(scope: Scope, structure: Structure, user: Account) -> None:
-    await gifts.give(scope, Gift(structure.id, user.login_email, Role.SIMPLE_USER, TODAY))
+    await attach_user.give(scope, Gift(structure.id, user.login_email, Role.SIMPLE_USER, TODAY))
 
 
 async def ask(scope: Scope, structure: Structure) -> list[Outcome]:
@@ -38,19 +41,19 @@ async def ask(scope: Scope, structure: Structure) -> list[Outcome]:
 async def used_up(kind: str, subject: str, at: Clock) -> None:
     """As though all of the hour's were sent, and one was left."""
     key = throttle.key_of(kind, subject)
-    await Brake.create(key=key, tries=bothers.SENT_AN_HOUR - 1, began_at=at.now, last_try_at=at.now)
+    await Brake.create(key=key, tries=mail_limits.SENT_AN_HOUR - 1, began_at=at.now, last_try_at=at.now)
 
 
 async def test_person_is_attached_by_strangers_ten_times_an_hour(db: str, scope_of: Scopes, clock: Clock) -> None:
     victim = await factories.person()
-    for _ in range(bothers.RECEIVED_AN_HOUR):
+    for _ in range(mail_limits.RECEIVED_AN_HOUR):
         boss = await factories.person()
         await give(scope_of(boss), await factories.structure(boss), victim)
     boss = await factories.person()
     structure = await factories.structure(boss)
     async with refused((TooManyMails, "login_email")):
         await give(scope_of(boss), structure, victim)
-    assert await Attachment.filter(user=victim).count() == await Mail.all().count() == bothers.RECEIVED_AN_HOUR
+    assert await Attachment.filter(user=victim).count() == await Mail.all().count() == mail_limits.RECEIVED_AN_HOUR
     clock.advance(hours=1)
     await give(scope_of(boss), structure, victim)
 
@@ -66,13 +69,13 @@ async def test_manager_attaches_a_hundred_people_an_hour(db: str, scope_of: Scop
 
 async def test_person_asks_one_structure_ten_times_an_hour(db: str, scope_of: Scopes, clock: Clock) -> None:
     person, structure = await factories.person(), await factories.structure(await factories.person())
-    for _ in range(bothers.RECEIVED_AN_HOUR):
+    for _ in range(mail_limits.RECEIVED_AN_HOUR):
         assert told(await ask(scope_of(person), structure)) == [[]]
         await Attachment.filter(user=person).update(status=AttachmentStatus.REMOVED)
     before = await factories.traces()
     assert told(await ask(scope_of(person), structure)) == [[(TooManyMails, "requests", "0", "structure_id")]]
     assert await factories.traces() == before
-    assert await Attachment.filter(user=person).count() == bothers.RECEIVED_AN_HOUR
+    assert await Attachment.filter(user=person).count() == mail_limits.RECEIVED_AN_HOUR
     assert told(await ask(scope_of(await factories.person()), structure)) == [[]]  # others may
 
 
@@ -91,21 +94,21 @@ async def test_person_asks_one_structure_for_spaces_thirty_times_an_hour(
     await factories.attachment(person, structure)
     asked = [Terms(structure.id, SpaceCode.INVOICES_ISSUED, TODAY)]
     key = throttle.key_of("received space", f"{person.id} {structure.id}")
-    await Brake.create(key=key, tries=bothers.SPACES_AN_HOUR - 1, began_at=clock.now, last_try_at=clock.now)
-    assert told(await subscriptions.request(scope_of(person), asked)) == [[]]
+    await Brake.create(key=key, tries=mail_limits.SPACES_AN_HOUR - 1, began_at=clock.now, last_try_at=clock.now)
+    assert told(await space_requests.request(scope_of(person), asked)) == [[]]
     await SpaceSubscription.all().update(status=SpaceSubscriptionStatus.REMOVED)
     before = await factories.traces()
     refusal = [[(TooManyMails, "requests", "0", "structure_id")]]
-    assert told(await subscriptions.request(scope_of(person), asked)) == refusal
+    assert told(await space_requests.request(scope_of(person), asked)) == refusal
     assert await factories.traces() == before
 
 
 async def test_person_names_five_contact_addresses_an_hour(db: str, scope_of: Scopes, clock: Clock) -> None:
     scope = scope_of(await factories.person())
-    for number in range(bothers.CONTACT_ADDRESSES_AN_HOUR):
+    for number in range(mail_limits.CONTACT_ADDRESSES_AN_HOUR):
         await profiles.update(scope, {"contact_email": f"stranger{number}@elsewhere.example"})
     async with refused((TooManyMails, "contact_email")):
         await profiles.update(scope, {"contact_email": "one-more@elsewhere.example"})
-    assert await Mail.all().count() == bothers.CONTACT_ADDRESSES_AN_HOUR
+    assert await Mail.all().count() == mail_limits.CONTACT_ADDRESSES_AN_HOUR
     clock.advance(hours=1)
     await profiles.update(scope, {"contact_email": "one-more@elsewhere.example"})

@@ -19,7 +19,7 @@ from models.structures.structures import StructureStatus
 from models.subscriptions import spaces
 from models.subscriptions.spaces import OpenSpace, SpaceCode
 from models.subscriptions.subscriptions import SpaceSubscription, SpaceSubscriptionStatus, SubscriptionService
-from resolvers import activities
+from resolvers.activities import activities
 from resolvers.scope import Scope
 from tests import factories
 

@@ -8,10 +8,12 @@ from models.attachments.attachments import Attachment, AttachmentStatus, Role
 from models.errors.errors import RequestAlreadyDecided
 from models.structures.identifiers import IdentifierType
 from models.structures.structures import Structure
-from resolvers import accounts, deactivations, requests, sessions, structures, wishes
-from resolvers.requests import NewRequest, Validation
+from resolvers.accounts import accounts, deactivation, sessions, wishes
+from resolvers.attachments import requests
+from resolvers.attachments.requests import NewRequest, Validation
 from resolvers.scope import Office, Scope
-from resolvers.structures import Particulars
+from resolvers.structures import structures
+from resolvers.structures.structures import Particulars
 from tests import factories, invariants
 from tests.conftest import Clock
 from tests.resolvers.crowds import MANY, TODAY, ScopeOf, kinds, principal, together
@@ -87,13 +89,13 @@ async def test_one_reactivation_link_used_fifty_times_at_once_lets_one_in(
     db: str, scope_of: ScopeOf, office: Office, clock: Clock
 ) -> None:
     person = await factories.person()
-    await deactivations.deactivate(scope_of(person), confirm=True, successor_for_all=None, successions=[])
+    await deactivation.deactivate(scope_of(person), confirm=True, successor_for_all=None, successions=[])
     telling = Office(sealer=office.sealer, clock=clock, token=lambda: "the link")
-    await deactivations.request_reactivation(Scope(telling), person.login_email)
+    await deactivation.request_reactivation(Scope(telling), person.login_email)
     await wishes.grant(Scope(telling))
 
     answers = await together(
-        deactivations.reactivate(
+        deactivation.reactivate(
             scope_of(), token="the link", password=f"Quite-Another-Lamp-{number}",
             secret_question="Which lamp?", secret_answer=f"lamp {number}",
         )

@@ -9,7 +9,8 @@ from models.accounts.actors import PlatformRole
 from models.attachments.attachments import Attachment, Role
 from models.attachments.offers import OfferStatus, SeatOffer
 from models.errors.errors import DomainError, SeatHeld
-from resolvers import accounts, offers, seats, sessions, vacancies
+from resolvers.accounts import accounts, sessions
+from resolvers.attachments import offers, principal_manager, vacancies
 from resolvers.scope import Scope
 from tests import factories, invariants
 from tests.conftest import Clock
@@ -104,7 +105,7 @@ async def test_claim_and_transfer_at_once_come_to_one(
         answers = await together(
             [
                 vacancies.claim(scope_of(house.secondary), house.structure.id),
-                seats.transfer(scope_of(house.principal), house.structure.id, house.simple.id),
+                principal_manager.transfer(scope_of(house.principal), house.structure.id, house.simple.id),
             ][:: 1 if round_ % 2 else -1]
         )
 
@@ -123,7 +124,7 @@ async def test_claim_and_appointment_at_once_come_to_one(
         answers = await together(
             [
                 vacancies.claim(scope_of(house.secondary), house.structure.id),
-                seats.appoint(support, house.structure.id, house.simple.id, "none can act"),
+                principal_manager.appoint(support, house.structure.id, house.simple.id, "none can act"),
             ][:: 1 if round_ % 2 else -1]
         )
 
@@ -163,7 +164,7 @@ async def test_holder_suspended_while_handing_over_leaves_no_vacancy_untold(
 ) -> None:
     await together(
         [
-            seats.transfer(scope_of(house.principal), house.structure.id, house.simple.id),
+            principal_manager.transfer(scope_of(house.principal), house.structure.id, house.simple.id),
             accounts.suspend(support, house.principal.id, "reported"),
             accounts.suspend(support, house.simple.id, "reported"),
         ][:: 1 if round_ % 2 else -1]
@@ -196,7 +197,9 @@ async def test_acceptance_and_whatever_ends_the_offer_at_once_come_to_one(
         "accept": lambda: offers.accept(scope_of(house.simple), offer_id),
         "decline": lambda: offers.decline(scope_of(house.simple), offer_id),
         "withdraw": lambda: offers.withdraw(scope_of(house.principal), offer_id),
-        "transfer": lambda: seats.transfer(scope_of(house.principal), house.structure.id, house.secondary.id),
+        "transfer": lambda: principal_manager.transfer(
+            scope_of(house.principal), house.structure.id, house.secondary.id
+        ),
         "claim": lambda: vacancies.claim(scope_of(house.secondary), house.structure.id),
         "suspend": lambda: accounts.suspend(support, house.principal.id, "reported"),
     }

@@ -10,10 +10,12 @@ from models.attachments.attachments import Attachment, AttachmentStatus, Role
 from models.errors.errors import DomainError
 from models.mail.outbox import Mail
 from models.structures.structures import StructureStatus
-from resolvers import accounts, attachments, deactivations, gifts, requests, seats, structures
-from resolvers.deactivations import Succession
-from resolvers.gifts import Gift
-from resolvers.requests import Validation
+from resolvers.accounts import accounts, deactivation
+from resolvers.accounts.deactivation import Succession
+from resolvers.attachments import attach_user, lifecycle, principal_manager, requests
+from resolvers.attachments.attach_user import Gift
+from resolvers.attachments.requests import Validation
+from resolvers.structures import structures
 from tests import factories, invariants
 from tests.conftest import Clock
 from tests.resolvers.crowds import MANY, TODAY, ScopeOf, kinds, principal, refusal_of, together, watched
@@ -36,9 +38,9 @@ async def test_fifty_transfers_and_removals_leave_one_principal_manager_at_every
         holder, successor = await principal(structure), chance.choice(people).id
         scope = scope_of(by_id[holder])
         if number % 2:
-            await seats.transfer(scope, structure.id, successor)
+            await principal_manager.transfer(scope, structure.id, successor)
             return None
-        return await attachments.remove(scope, [ids[holder]], {structure.id: (successor, 0)})
+        return await lifecycle.remove(scope, [ids[holder]], {structure.id: (successor, 0)})
 
     async def insist(number: int) -> object:
         for _ in range(20):  # whoever held the seat may have lost it meanwhile
@@ -76,7 +78,9 @@ async def test_the_seat_handed_to_fifty_people_at_once_goes_to_one(db: str, scop
         await factories.attachment(person, structure)
 
     async with watched(db, structure) as seen:
-        answers = await together(seats.transfer(scope_of(former), structure.id, person.id) for person in successors)
+        answers = await together(
+            principal_manager.transfer(scope_of(former), structure.id, person.id) for person in successors
+        )
 
     assert kinds(answers) == {"done": 1, "Forbidden": MANY - 1}
     assert set(seen) == {1}
@@ -94,7 +98,7 @@ async def test_principal_manager_and_successor_leave_at_once_and_the_seat_is_hel
     await factories.attachment(third, structure)
 
     async def leave(person: Account, to: Account) -> object:
-        return await deactivations.deactivate(
+        return await deactivation.deactivate(
             scope_of(person), confirm=True, successor_for_all=None, successions=[Succession(structure.id, to.id)]
         )
 
@@ -102,7 +106,7 @@ async def test_principal_manager_and_successor_leave_at_once_and_the_seat_is_hel
         answers = await together(
             [
                 leave(manager, successor),
-                deactivations.deactivate(scope_of(successor), confirm=True, successor_for_all=None, successions=[]),
+                deactivation.deactivate(scope_of(successor), confirm=True, successor_for_all=None, successions=[]),
             ][:: 1 if round_ % 2 else -1]
         )
 
@@ -123,7 +127,7 @@ async def test_two_principal_managers_leave_naming_each_other_and_one_stays(
     await factories.attachment(one, others)
 
     answers = await together(
-        deactivations.deactivate(scope_of(person), confirm=True, successor_for_all=to.id, successions=[])
+        deactivation.deactivate(scope_of(person), confirm=True, successor_for_all=to.id, successions=[])
         for person, to in ((one, other), (other, one))
     )
 
@@ -143,8 +147,8 @@ async def test_a_seat_taken_while_its_new_holder_leaves_never_stays_with_someone
 
         answers = await together(
             [
-                seats.transfer(scope_of(manager), structure.id, successor.id),
-                deactivations.deactivate(scope_of(successor), confirm=True, successor_for_all=None, successions=[]),
+                principal_manager.transfer(scope_of(manager), structure.id, successor.id),
+                deactivation.deactivate(scope_of(successor), confirm=True, successor_for_all=None, successions=[]),
             ]
         )
 
@@ -163,8 +167,8 @@ async def test_somebody_attached_while_they_leave_gets_no_mail_once_gone(
 
         answers = await together(
             [
-                deactivations.deactivate(scope_of(person), confirm=True, successor_for_all=None, successions=[]),
-                gifts.give(scope_of(manager), gift),
+                deactivation.deactivate(scope_of(person), confirm=True, successor_for_all=None, successions=[]),
+                attach_user.give(scope_of(manager), gift),
             ]
         )
 
@@ -200,7 +204,7 @@ async def test_a_dismissed_manager_decides_nothing_more(db: str, scope_of: Scope
 
         answers = await together(
             [
-                seats.change_role(scope_of(manager), seat.id, Role.SIMPLE_USER),
+                principal_manager.change_role(scope_of(manager), seat.id, Role.SIMPLE_USER),
                 requests.validate(scope_of(second), [Validation(asked.id)]),
             ]
         )
@@ -225,8 +229,8 @@ async def test_manager_who_leaves_while_a_seat_moves_is_not_written_to(
         house.secondary,
         {
             "suspension": lambda: accounts.suspend(scope_of(support), house.principal.id, "abuse"),
-            "transfer": lambda: seats.transfer(mine, structure, successor),
-            "deactivation": lambda: deactivations.deactivate(
+            "transfer": lambda: principal_manager.transfer(mine, structure, successor),
+            "deactivation": lambda: deactivation.deactivate(
                 mine, confirm=True, successor_for_all=successor, successions=[]
             ),
             "end of the structure": lambda: structures.update(mine, structure, {"status": StructureStatus.INACTIVE}),

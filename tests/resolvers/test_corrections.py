@@ -25,9 +25,9 @@ from models.mail.outbox import Mail
 from models.structures.identifiers import IdentifierType
 from models.structures.structures import Structure, StructureKind, StructureStatus
 from models.subscriptions.spaces import OpenSpace, SpaceCode
-from resolvers import corrections, structures
 from resolvers.scope import Scope
-from resolvers.structures import Particulars
+from resolvers.structures import corrections, structures
+from resolvers.structures.structures import Particulars
 from tests import factories
 from tests.resolvers.mailbox import outcomes, refused
 

@@ -20,10 +20,10 @@ from models.errors.errors import (
     WrongSecretAnswer,
 )
 from models.events.events import Event
-from resolvers import credentials, links, wishes
-from resolvers import sessions as entries
+from resolvers.accounts import credentials, links, wishes
+from resolvers.accounts import sessions as entries
+from resolvers.accounts.sessions import Entry
 from resolvers.scope import Office, Scope
-from resolvers.sessions import Entry
 from tests import factories
 from tests.conftest import Clock
 from tests.factories import PASSWORD

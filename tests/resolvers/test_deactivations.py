@@ -24,9 +24,9 @@ from models.mail.outbox import Mail, MailState
 from models.structures.structures import Structure, StructureStatus
 from models.subscriptions.spaces import SpaceCode
 from models.subscriptions.subscriptions import SpaceSubscriptionStatus
-from resolvers import deactivations, links
-from resolvers import sessions as entries
-from resolvers.deactivations import Deactivation, Preview, Succession
+from resolvers.accounts import deactivation, links
+from resolvers.accounts import sessions as entries
+from resolvers.accounts.deactivation import Deactivation, Preview, Succession
 from resolvers.scope import Office, Scope
 from tests import factories
 from tests.conftest import Clock
@@ -40,7 +40,7 @@ DAYS = timedelta(days=60)
 
 async def deactivate(scope: Scope, for_all: Account | None = None, *named: tuple[Structure, Account]) -> Deactivation:
     successions = [Succession(structure.id, successor.id) for structure, successor in named]
-    return await deactivations.deactivate(
+    return await deactivation.deactivate(
         scope, confirm=True, successor_for_all=for_all.id if for_all else None, successions=successions
     )
 
@@ -67,9 +67,9 @@ async def test_preview_tells_active_seats_and_undecided_requests(scope_of: Scope
     await factories.attachment(person, await factories.structure(), status=AttachmentStatus.PENDING)
     before = await factories.traces()
     nobody = frozenset({alpha.id, zed.id})
-    assert await deactivations.preview(scope_of(person)) == Preview([alpha.id, zed.id], 1, nobody)
-    assert (await deactivations.preview(scope_of(person))).reactivation_days == 60
-    assert await deactivations.preview(scope_of(await factories.person())) == Preview([], 0)
+    assert await deactivation.preview(scope_of(person)) == Preview([alpha.id, zed.id], 1, nobody)
+    assert (await deactivation.preview(scope_of(person))).reactivation_days == 60
+    assert await deactivation.preview(scope_of(await factories.person())) == Preview([], 0)
     assert await factories.traces() == before
 
 
@@ -184,8 +184,8 @@ async def test_requests_for_spaces_are_withdrawn_and_subscriptions_stay(scope_of
     await factories.attachment(person, place)
     kept = await factories.subscription(person, place, SpaceCode.INVOICES_ISSUED)
     asked = await factories.subscription(person, place, SpaceCode.COMMITMENTS, status=SpaceSubscriptionStatus.PENDING)
-    assert await deactivations.preview(scope_of(person)) == Preview([], 1)
-    await deactivations.deactivate(scope_of(person), confirm=True, successor_for_all=None, successions=[])
+    assert await deactivation.preview(scope_of(person)) == Preview([], 1)
+    await deactivation.deactivate(scope_of(person), confirm=True, successor_for_all=None, successions=[])
     for row, status in ((kept, SpaceSubscriptionStatus.VALIDATED), (asked, SpaceSubscriptionStatus.REMOVED)):
         await row.refresh_from_db()
         assert row.status is status
@@ -212,9 +212,9 @@ async def test_requests_are_withdrawn_and_attachments_stay(scope_of: ScopeOf) ->
 async def test_person_must_confirm(scope_of: ScopeOf) -> None:
     person = await factories.person()
     async with refused((ConfirmationRequired, "confirm")):
-        await deactivations.deactivate(scope_of(person), confirm=False, successor_for_all=None, successions=[])
+        await deactivation.deactivate(scope_of(person), confirm=False, successor_for_all=None, successions=[])
     with pytest.raises(Unauthenticated):
-        await deactivations.deactivate(scope_of(), confirm=True, successor_for_all=None, successions=[])
+        await deactivation.deactivate(scope_of(), confirm=True, successor_for_all=None, successions=[])
 
 
 async def test_person_leaves_once_however_often_asked_at_once(scope_of: ScopeOf) -> None:

@@ -28,10 +28,10 @@ from models.events.events import Event
 from models.mail.outbox import Mail
 from models.structures.services import Service
 from models.structures.structures import Structure, StructureStatus
-from resolvers import requests
-from resolvers.requests import Validation
+from resolvers.attachments import requests
+from resolvers.attachments.requests import Validation
+from resolvers.attachments.targets import Outcome
 from resolvers.scope import Scope
-from resolvers.targets import Outcome
 from tests import factories, invariants
 from tests.conftest import Clock
 from tests.resolvers.answers import GIVEN_TO_ALL, live_spaces, told

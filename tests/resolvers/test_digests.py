@@ -19,7 +19,7 @@ from models.mail.digests import DAILY, MOST_TOLD, WEEKLY
 from models.mail.outbox import Mail
 from models.structures.structures import Structure
 from models.subscriptions.spaces import SpaceCode
-from resolvers import digests, profiles
+from resolvers.accounts import digests, profiles
 from resolvers.scope import Office, Scope
 from tests import factories
 from tests.conftest import Clock

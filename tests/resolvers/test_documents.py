@@ -20,7 +20,8 @@ from models.errors.errors import (
     Unauthenticated,
 )
 from models.events.events import Event
-from resolvers import documents, downloads, storage, sweeps
+from resolvers import storage
+from resolvers.documents import documents, downloads, sweeps
 from resolvers.storage import Store
 from tests import factories, invariants
 from tests.conftest import Clock

@@ -13,8 +13,8 @@ from models.db import database
 from models.mail.idempotency_keys import Occasion
 from models.mail.outbox import Mail
 from models.structures.structures import Structure
-from resolvers import attachments, endings
-from resolvers.attachments import Change
+from resolvers.attachments import end_notices, lifecycle
+from resolvers.attachments.lifecycle import Change
 from resolvers.scope import Scope
 from tests import factories
 from tests.conftest import Clock
@@ -33,7 +33,7 @@ async def told(clock: Clock, scope_of: ScopeOf, days: int) -> dict[int, int]:
     found: dict[int, int] = {}
     for day in range(days):
         for _ in range(2):
-            found[day] = found.get(day, 0) + await endings.announce_ends(scope_of())
+            found[day] = found.get(day, 0) + await end_notices.announce_ends(scope_of())
         clock.advance(days=1)
     return {day: number for day, number in found.items() if number}
 
@@ -60,8 +60,8 @@ async def test_a_run_gives_the_latest_notice_that_is_due(
 ) -> None:
     link = house.links["simple"]
     await Attachment.filter(id=link.id).update(valid_until=after(left))
-    assert await endings.announce_ends(scope_of()) == (key is not None)
-    assert await endings.announce_ends(scope_of()) == 0
+    assert await end_notices.announce_ends(scope_of()) == (key is not None)
+    assert await end_notices.announce_ends(scope_of()) == 0
     assert [row.key for row in await Occasion.all()] == ([f"{link.id}:{after(left)}:{key}"] if key else [])
 
 
@@ -80,16 +80,16 @@ async def test_a_day_begins_at_midnight_in_the_structures_time_zone(
 ) -> None:
     await Attachment.filter(id=house.links["simple"].id).update(valid_until=date(2027, 4, 11))
     clock.now = datetime(2027, 3, 27, 22, 59, 59, tzinfo=UTC)  # 23:59:59 in Paris, where summer time begins that night
-    assert await endings.announce_ends(scope_of()) == 0
+    assert await end_notices.announce_ends(scope_of()) == 0
     clock.now = datetime(2027, 3, 27, 23, 0, tzinfo=UTC)
-    assert await endings.announce_ends(scope_of()) == 1
+    assert await end_notices.announce_ends(scope_of()) == 1
 
 
 async def test_moving_the_end_makes_new_occasions(house: House, scope_of: ScopeOf, clock: Clock) -> None:
     link = house.links["simple"]
     await Attachment.filter(id=link.id).update(valid_until=after(14))
-    assert await endings.announce_ends(scope_of()) == 1
-    await attachments.update(scope_of(house.principal), link.id, Change(valid_until=after(16), end_given=True))
+    assert await end_notices.announce_ends(scope_of()) == 1
+    await lifecycle.update(scope_of(house.principal), link.id, Change(valid_until=after(16), end_given=True))
     assert await told(clock, scope_of, 30) == {2: 1, 15: 1}
     assert [row.key for row in await Occasion.all().order_by("id")] == [
         f"{link.id}:2027-03-29:14", f"{link.id}:2027-03-31:14", f"{link.id}:2027-03-31:1",
@@ -99,13 +99,13 @@ async def test_moving_the_end_makes_new_occasions(house: House, scope_of: ScopeO
 @pytest.mark.parametrize("status", [status for status in AttachmentStatus if status is not AttachmentStatus.VALIDATED])
 async def test_only_a_validated_attachment_is_announced(house: House, scope_of: ScopeOf, status: Any) -> None:
     await factories.attachment(await factories.person(), house.structure, status=status, valid_until=after(1))
-    assert await endings.announce_ends(scope_of()) == 0
+    assert await end_notices.announce_ends(scope_of()) == 0
     assert (await factories.traces(), await Occasion.all().count()) == ((0, 0), 0)
 
 
 async def test_a_secondary_manager_whose_own_attachment_ends_is_told_once(house: House, scope_of: ScopeOf) -> None:
     await Attachment.filter(id=house.links["secondary"].id).update(valid_until=after(1))
-    assert await endings.announce_ends(scope_of()) == 1
+    assert await end_notices.announce_ends(scope_of()) == 1
     assert {mail.address: mail.payload["user"] for mail in await Mail.all()} == {
         house.principal.contact_email: house.secondary.display_name,
         house.secondary.contact_email: None,
@@ -117,14 +117,14 @@ async def test_only_active_people_are_told(house: House, scope_of: ScopeOf) -> N
     await Account.filter(id__in=[house.simple.id, house.secondary.id]).update(state=AccountState.SUSPENDED)
     ended = await factories.person()
     await factories.attachment(ended, house.structure, role=Role.SECONDARY_MANAGER, valid_until=after(-1))
-    assert await endings.announce_ends(scope_of()) == 1
+    assert await end_notices.announce_ends(scope_of()) == 1
     assert await factories.mails() == [("attachment_ending", house.principal.contact_email)]
 
 
 async def test_two_workers_at_once_announce_once(house: House, scope_of: ScopeOf) -> None:
     for _ in range(10):
         await factories.attachment(await factories.person(), house.structure, valid_until=after(14))
-    assert sum(await asyncio.gather(*(endings.announce_ends(scope_of()) for _ in range(4)))) == 10
+    assert sum(await asyncio.gather(*(end_notices.announce_ends(scope_of()) for _ in range(4)))) == 10
     assert (await Occasion.all().count(), await Mail.all().count()) == (10, 30)
 
 
@@ -142,7 +142,7 @@ async def test_an_end_moved_while_the_job_waits_is_not_announced(house: House, s
 
     moving = asyncio.create_task(move())
     await held.wait()
-    announcing = asyncio.create_task(endings.announce_ends(scope_of()))
+    announcing = asyncio.create_task(end_notices.announce_ends(scope_of()))
     await asyncio.sleep(0.3)
     go.set()
     await moving

@@ -27,7 +27,8 @@ from models.errors.errors import (
 from models.events.events import Event
 from models.mail.outbox import Mail
 from models.structures.structures import Structure, StructureStatus
-from resolvers import accounts, deciders, escalations, requests, seats
+from resolvers.accounts import accounts
+from resolvers.attachments import deciders, escalations, principal_manager, requests
 from resolvers.scope import Scope
 from tests import factories
 from tests.conftest import Clock
@@ -232,7 +233,7 @@ async def test_requests_to_an_imported_structure_stand_in_the_queue_at_once(
     imported = await factories.structure()
     row = await factories.attachment(lea, imported, status=PENDING)
     assert await queue(support) == [row.id]
-    await seats.appoint(support, imported.id, (await factories.person()).id, "nobody manages it")
+    await principal_manager.appoint(support, imported.id, (await factories.person()).id, "nobody manages it")
     assert await queue(support) == []
 
 

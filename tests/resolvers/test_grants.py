@@ -24,9 +24,9 @@ from models.subscriptions.subscriptions import (
     SubscriptionMode,
     service_ids_of,
 )
-from resolvers import grants
 from resolvers.scope import Scope
-from resolvers.terms import Terms
+from resolvers.subscriptions import grants
+from resolvers.subscriptions.terms import Terms
 from tests import factories, invariants
 from tests.conftest import Clock
 from tests.resolvers.answers import told

@@ -17,24 +17,14 @@ from models.accounts.accounts import Language
 from models.attachments.attachments import Role
 from models.db import database
 from models.structures.structures import StructureStatus
-from resolvers import (
-    accounts,
-    attachments,
-    deactivations,
-    gifts,
-    offers,
-    requests,
-    seats,
-    sessions,
-    structures,
-    vacancies,
-    wishes,
-)
-from resolvers.attachments import Change
-from resolvers.deactivations import Succession
-from resolvers.gifts import Gift
-from resolvers.requests import NewRequest, Validation
+from resolvers.accounts import accounts, deactivation, sessions, wishes
+from resolvers.accounts.deactivation import Succession
+from resolvers.attachments import attach_user, lifecycle, offers, principal_manager, requests, vacancies
+from resolvers.attachments.attach_user import Gift
+from resolvers.attachments.lifecycle import Change
+from resolvers.attachments.requests import NewRequest, Validation
 from resolvers.scope import Scope
+from resolvers.structures import structures
 from tests import invariants
 from tests.resolvers.machines import IDENTIFIERS, MOST_PEOPLE, SUPPORT, Machine
 
@@ -122,7 +112,7 @@ class RandomActs(Machine):
         self.act(
             actor,
             lambda: self.world.deactivate(actor, tie),
-            lambda scope: attachments.deactivate(scope, [tie.id], None),
+            lambda scope: lifecycle.deactivate(scope, [tie.id], None),
         )
 
     @precondition(lambda self: self.some_stand("DEACTIVATED"))
@@ -130,9 +120,7 @@ class RandomActs(Machine):
     def somebody_reactivates_an_attachment(self, number: int, kind: str, who: int) -> None:
         tie = self.tie(number, "DEACTIVATED")
         actor = self.actor(kind, who, tie.place, tie.person)
-        self.act(
-            actor, lambda: self.world.reactivate(actor, tie), lambda scope: attachments.reactivate(scope, [tie.id])
-        )
+        self.act(actor, lambda: self.world.reactivate(actor, tie), lambda scope: lifecycle.reactivate(scope, [tie.id]))
 
     @rule(number=some_tie, kind=by, who=someone, successor=st.one_of(st.none(), some_successor))
     def somebody_removes(self, number: int, kind: str, who: int, successor: int | None) -> None:
@@ -141,7 +129,7 @@ class RandomActs(Machine):
         to = None if successor is None else self.successor(successor, tie.place)
         named = {} if to is None else {tie.place.id: (to.id, 0)}
         self.act(
-            actor, lambda: self.world.remove(actor, tie, to), lambda scope: attachments.remove(scope, [tie.id], named)
+            actor, lambda: self.world.remove(actor, tie, to), lambda scope: lifecycle.remove(scope, [tie.id], named)
         )
 
     @rule(where=somewhere, kind=by, who=someone, to=some_stranger, role=st.sampled_from(Role), start=days, end=days)
@@ -155,7 +143,7 @@ class RandomActs(Machine):
         self.act(
             actor,
             lambda: self.world.give(actor, place, login, role, first, last),
-            lambda scope: gifts.give(scope, gift),
+            lambda scope: attach_user.give(scope, gift),
         )
 
     @rule(number=some_tie, kind=by, who=someone, start=days, end=days, end_given=st.booleans())
@@ -169,7 +157,7 @@ class RandomActs(Machine):
         self.act(
             actor,
             lambda: self.world.update(actor, tie, first, last, end_given),
-            lambda scope: attachments.update(scope, tie.id, change),
+            lambda scope: lifecycle.update(scope, tie.id, change),
         )
 
     # ------------------------------------------------------------------ seats
@@ -180,7 +168,7 @@ class RandomActs(Machine):
         self.act(
             actor,
             lambda: self.world.change_role(actor, tie, role),
-            lambda scope: seats.change_role(scope, tie.id, role),
+            lambda scope: principal_manager.change_role(scope, tie.id, role),
         )
 
     @rule(number=some_tie, kind=by, who=someone)
@@ -190,7 +178,7 @@ class RandomActs(Machine):
         self.act(
             actor,
             lambda: self.world.transfer(actor, tie.place, tie.person),
-            lambda scope: seats.transfer(scope, tie.place.id, tie.person.id),
+            lambda scope: principal_manager.transfer(scope, tie.place.id, tie.person.id),
         )
 
     @rule(where=somewhere, who=by_support, to=someone)
@@ -199,7 +187,7 @@ class RandomActs(Machine):
         self.act(
             actor,
             lambda: self.world.appoint(actor, place, person),
-            lambda scope: seats.appoint(scope, place.id, person.id, "nobody can act"),
+            lambda scope: principal_manager.appoint(scope, place.id, person.id, "nobody can act"),
         )
 
     @rule(where=somewhere, kind=by, who=someone)
@@ -320,7 +308,7 @@ class RandomActs(Machine):
         self.act(
             actor,
             lambda: self.world.leave(actor, confirmed, to, named),
-            lambda scope: deactivations.deactivate(
+            lambda scope: deactivation.deactivate(
                 scope, confirm=confirmed, successor_for_all=to.id if to else None, successions=successions
             ),
         )
@@ -347,7 +335,7 @@ class RandomActs(Machine):
 
     @staticmethod
     async def way_back(scope: Scope, login: str) -> None:
-        await deactivations.request_reactivation(scope, login)
+        await deactivation.request_reactivation(scope, login)
         await wishes.grant(scope)
 
     @precondition(lambda self: self.some_are("DEACTIVATED"))
@@ -358,7 +346,7 @@ class RandomActs(Machine):
         self.act(
             person.login,
             lambda: self.world.come_back(person, chosen["password"]),
-            lambda scope: deactivations.reactivate(scope, token=token, **chosen),
+            lambda scope: deactivation.reactivate(scope, token=token, **chosen),
             signed_in=False,
         )
 

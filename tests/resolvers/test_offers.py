@@ -19,9 +19,11 @@ from models.errors.errors import (
     SuccessorNotEligible,
 )
 from models.structures.structures import StructureStatus
-from resolvers import accounts, attachments, deactivations, offers, seats, structures, vacancies
-from resolvers.deactivations import Succession
+from resolvers.accounts import accounts, deactivation
+from resolvers.accounts.deactivation import Succession
+from resolvers.attachments import lifecycle, offers, principal_manager, vacancies
 from resolvers.scope import Scope
+from resolvers.structures import structures
 from tests import factories, invariants
 from tests.conftest import Clock
 from tests.resolvers.houses import House
@@ -157,7 +159,7 @@ async def test_seat_of_an_ended_structure_is_not_offered(house: House, scope_of:
 
 async def test_successor_must_still_be_eligible_to_accept(house: House, scope_of: ScopeOf) -> None:
     offer = await offered(house, scope_of)
-    await attachments.deactivate(scope_of(house.secondary), [house.links["simple"].id], None)
+    await lifecycle.deactivate(scope_of(house.secondary), [house.links["simple"].id], None)
     async with refused((SuccessorNotEligible, "id")):
         await offers.accept(scope_of(house.simple), offer.id)
     assert await status_of(offer) is OPEN
@@ -200,12 +202,12 @@ async def test_offer_ends_when_the_seat_or_the_structure_goes_another_way(
     mine, support = scope_of(house.principal), await factories.person(platform_role="SUPPORT")
     match way:
         case "transfer":
-            await seats.transfer(mine, house.structure.id, house.secondary.id)
+            await principal_manager.transfer(mine, house.structure.id, house.secondary.id)
         case "removal":
-            await attachments.remove(mine, [house.links["principal"].id], {house.structure.id: (house.secondary.id, 0)})
+            await lifecycle.remove(mine, [house.links["principal"].id], {house.structure.id: (house.secondary.id, 0)})
         case "deactivation":
             successions = [Succession(house.structure.id, house.secondary.id)]
-            await deactivations.deactivate(mine, confirm=True, successor_for_all=None, successions=successions)
+            await deactivation.deactivate(mine, confirm=True, successor_for_all=None, successions=successions)
         case "suspension and claim":
             await accounts.suspend(scope_of(support), house.principal.id, "abuse")
             await vacancies.claim(scope_of(house.secondary), house.structure.id)

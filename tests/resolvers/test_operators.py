@@ -9,7 +9,7 @@ from models.accounts.actors import PlatformRole
 from models.accounts.tokens import Purpose
 from models.errors.errors import Invalid, InvalidToken, Missing, TransitionNotAllowed
 from models.events.events import Event
-from resolvers import accounts, links, operators
+from resolvers.accounts import accounts, links, operators
 from resolvers.scope import Scope
 from tests import factories
 from tests.resolvers.mailbox import refused

@@ -28,8 +28,8 @@ from models.errors.errors import (
 )
 from models.events.events import Event
 from models.mail.outbox import Mail
-from resolvers import links, profiles
-from resolvers import sessions as entries
+from resolvers.accounts import links, profiles
+from resolvers.accounts import sessions as entries
 from resolvers.scope import Office, Scope
 from tests import factories
 from tests.conftest import Clock

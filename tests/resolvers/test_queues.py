@@ -10,8 +10,9 @@ from models.attachments.attachments import Attachment, AttachmentFilter, Attachm
 from models.db.query import Page, Selection, Slice
 from models.errors.errors import Forbidden, Invalid
 from models.mail.outbox import Mail
-from resolvers import queues, requests, users
-from resolvers.requests import NewRequest
+from resolvers.accounts import users
+from resolvers.attachments import attachment_lists, requests
+from resolvers.attachments.requests import NewRequest
 from resolvers.scope import Scope
 from tests import factories
 from tests.resolvers.houses import House
@@ -41,7 +42,7 @@ async def test_filters_read_the_status_of_today(house: House, scope_of: ScopeOf)
     everyone = [house.links[name].id for name in ("principal", "secondary", "simple")]
 
     async def found(filter: AttachmentFilter) -> list[int]:
-        (slice,) = await queues.of_structures(scope, [house.structure.id], page, filter, None, READ)
+        (slice,) = await attachment_lists.of_structures(scope, [house.structure.id], page, filter, None, READ)
         assert slice is not None
         assert slice.total_count == len(slice.rows)
         return sorted(ids_of(slice))
@@ -57,7 +58,7 @@ async def test_filters_read_the_status_of_today(house: House, scope_of: ScopeOf)
 
 async def test_structures_attachments_are_for_its_managers_and_support(house: House, scope_of: ScopeOf) -> None:
     async def shown(person: Account) -> bool:
-        (slice,) = await queues.of_structures(
+        (slice,) = await attachment_lists.of_structures(
             scope_of(person), [house.structure.id], Page(20), AttachmentFilter(), None, READ
         )
         return slice is not None
@@ -74,7 +75,7 @@ async def test_managers_search_names_addresses_and_contact_emails(house: House, 
     )  # fmt: skip
     link = await factories.attachment(zoe, house.structure)
     for words in ("eloise mar", "MARTIN elo", "dupont", "e.martin@", "rue haute", "69001", "lyon"):
-        (slice,) = await queues.of_structures(
+        (slice,) = await attachment_lists.of_structures(
             scope_of(house.principal), [house.structure.id], Page(20), AttachmentFilter(), words, READ
         )
         assert slice is not None
@@ -95,7 +96,7 @@ async def test_managers_find_people_who_have_left_by_name_alone(house: House, sc
     links = [await factories.attachment(gone, house.structure, status=status) for status in (REFUSED, REMOVED)]
 
     async def found(viewer: Account, words: str) -> list[int]:
-        (slice,) = await queues.of_structures(
+        (slice,) = await attachment_lists.of_structures(
             scope_of(viewer), [house.structure.id], Page(20), AttachmentFilter(), words, READ
         )
         assert slice is not None
@@ -133,7 +134,7 @@ async def test_review_queue_holds_what_the_viewer_may_decide_oldest_first(house:
     await factories.attachment(house.secondary, other, status=PENDING)  # their own
 
     async def queue(person: Account) -> list[int]:
-        (slice,) = await queues.to_review(scope_of(person), [person.id], Page(20), READ)
+        (slice,) = await attachment_lists.to_review(scope_of(person), [person.id], Page(20), READ)
         return ids_of(slice)
 
     assert await queue(house.principal) == [row.id for row in waiting]
@@ -163,8 +164,8 @@ async def test_somebody_asking_again_is_shown_one_live_attachment(house: House, 
     lea = await factories.person()
     await factories.attachment(lea, house.structure, status=REFUSED)
     (outcome,) = await requests.request(scope_of(lea), [NewRequest(house.structure.id, TODAY)])
-    found = await queues.of_viewer(scope_of(lea), [house.structure.id, 987_654], READ)
+    found = await attachment_lists.of_viewer(scope_of(lea), [house.structure.id, 987_654], READ)
     assert [row and row.id for row in found] == [outcome.id, None]
-    (own,) = await queues.of_users(scope_of(lea), [lea.id], Page(20), AttachmentFilter(), READ)
+    (own,) = await attachment_lists.of_users(scope_of(lea), [lea.id], Page(20), AttachmentFilter(), READ)
     assert [row.status for row in own.rows] == ["PENDING", "REFUSED"]
     assert await Mail.all().count() == 2

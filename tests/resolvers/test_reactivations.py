@@ -15,9 +15,9 @@ from models.db.query import Selection
 from models.errors.errors import ExpiredToken, InvalidToken, Missing, ReactivationExpired, WeakPassword
 from models.events.events import Event
 from models.mail.outbox import Mail
-from resolvers import accounts, deactivations, links, users, wishes
+from resolvers.accounts import accounts, deactivation, links, users, wishes
+from resolvers.accounts.sessions import Entry
 from resolvers.scope import Office, Scope
-from resolvers.sessions import Entry
 from tests import factories
 from tests.conftest import Clock
 from tests.resolvers.mailbox import assert_untold, outcomes, refused, token_of
@@ -29,11 +29,11 @@ DAYS = timedelta(days=60)
 
 
 async def leave(scope: Scope) -> None:
-    await deactivations.deactivate(scope, confirm=True, successor_for_all=None, successions=[])
+    await deactivation.deactivate(scope, confirm=True, successor_for_all=None, successions=[])
 
 
 async def reactivate(scope: Scope, token: str, **changes: str) -> Entry:
-    return await deactivations.reactivate(scope, token=token, **{**CHOSEN, **changes})
+    return await deactivation.reactivate(scope, token=token, **{**CHOSEN, **changes})
 
 
 async def left(scope_of: ScopeOf) -> Account:
@@ -45,7 +45,7 @@ async def left(scope_of: ScopeOf) -> Account:
 
 async def asked(scope: Scope, account: Account) -> str:
     """The token of a reactivation link just mailed to the account."""
-    await deactivations.request_reactivation(scope, account.login_email)
+    await deactivation.request_reactivation(scope, account.login_email)
     return await token_of(scope.office, "reactivation_link")
 
 
@@ -74,11 +74,11 @@ async def test_stranger_learns_nothing_by_asking(scope_of: ScopeOf, clock: Clock
     active, suspended = await factories.person(), await factories.person(state=AccountState.SUSPENDED)
     closed = await factories.person(state=AccountState.DEACTIVATED, deactivated_at=clock.now - DAYS)
     for address in (active.login_email, suspended.login_email, closed.login_email, "nobody@people.example", "x"):
-        await deactivations.request_reactivation(scope_of(), address)
+        await deactivation.request_reactivation(scope_of(), address)
     assert await wishes.grant(scope_of()) == 5
     assert await factories.traces() == (0, 0)
     async with refused((Missing, "login_email")):
-        await deactivations.request_reactivation(scope_of(), " ")
+        await deactivation.request_reactivation(scope_of(), " ")
 
 
 async def test_request_counts_within_sixty_days_to_the_second(scope_of: ScopeOf, clock: Clock) -> None:
@@ -90,7 +90,7 @@ async def test_request_counts_within_sixty_days_to_the_second(scope_of: ScopeOf,
     await leave(scope_of(person))
     clock.advance(days=60)
     before = await factories.traces()
-    await deactivations.request_reactivation(scope_of(), person.login_email)
+    await deactivation.request_reactivation(scope_of(), person.login_email)
     assert await wishes.grant(scope_of()) == 1
     assert await factories.traces() == before
     assert (await users.by_ids(scope_of(), [person.id], selection))[0].state == "CLOSED"  # type: ignore[union-attr]
@@ -143,7 +143,7 @@ async def test_link_used_by_fifty_at_once_works_once(scope_of: ScopeOf) -> None:
 async def test_address_gets_five_links_an_hour(scope_of: ScopeOf) -> None:
     person = await left(scope_of)
     for _ in range(7):
-        await deactivations.request_reactivation(scope_of(), person.login_email)
+        await deactivation.request_reactivation(scope_of(), person.login_email)
     assert await wishes.grant(scope_of()) == 5
     assert await Mail.filter(message="reactivation_link").count() == 5
 

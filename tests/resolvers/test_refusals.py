@@ -11,9 +11,9 @@ from models.errors.errors import NotFound
 from models.events.events import Event
 from models.mail.outbox import Mail
 from models.structures.structures import Structure
-from resolvers import gifts, refusals, requests
-from resolvers.gifts import Gift
-from resolvers.requests import NewRequest
+from resolvers.attachments import attach_user, refused_structures, requests
+from resolvers.attachments.attach_user import Gift
+from resolvers.attachments.requests import NewRequest
 from resolvers.scope import Scope
 from schema import ids
 from tests import factories
@@ -35,24 +35,30 @@ async def test_manager_of_a_refused_structure_hears_the_same_as_of_an_unknown_ad
 ) -> None:
     boss, person = await factories.person(), await factories.person()
     structure, other = await factories.structure(boss), await factories.structure(boss)
-    await refusals.refuse(scope_of(person), structure.id)
+    await refused_structures.refuse(scope_of(person), structure.id)
     async with refused((NotFound, "login_email")):
-        await gifts.give(scope_of(boss), gift(structure, person))
+        await attach_user.give(scope_of(boss), gift(structure, person))
     assert await Attachment.filter(user=person).count() == await Mail.all().count() == 0
-    await gifts.give(scope_of(boss), gift(other, person))  # other structures may
-    await refusals.accept(scope_of(person), structure.id)
-    await gifts.give(scope_of(boss), gift(structure, person))
+    await attach_user.give(scope_of(boss), gift(other, person))  # other structures may
+    await refused_structures.accept(scope_of(person), structure.id)
+    await attach_user.give(scope_of(boss), gift(structure, person))
 
 
 async def test_refusal_is_the_persons_own_affair_and_made_once(db: str, scope_of: Scopes) -> None:
     person, structure = await factories.person(), await factories.structure()
-    for act in (refusals.accept, refusals.refuse, refusals.refuse, refusals.accept, refusals.accept):
+    for act in (
+        refused_structures.accept,
+        refused_structures.refuse,
+        refused_structures.refuse,
+        refused_structures.accept,
+        refused_structures.accept,
+    ):
         await act(scope_of(person), structure.id)
     events = await Event.all().order_by("id")
     assert [(event.type, event.structure_id) for event in events] == [
         ("StructureRefused", None), ("StructureAccepted", None)
     ]  # fmt: skip
-    for act in (refusals.accept, refusals.refuse):
+    for act in (refused_structures.accept, refused_structures.refuse):
         async with refused((NotFound, "structure_id")):
             await act(scope_of(person), structure.id + 1)
     assert await StructureRefusal.all().count() == 0
@@ -60,7 +66,7 @@ async def test_refusal_is_the_persons_own_affair_and_made_once(db: str, scope_of
 
 async def test_refusals_made_at_once_are_one(db: str, scope_of: Scopes) -> None:
     person, structure = await factories.person(), await factories.structure()
-    acts: list[Any] = [refusals.refuse(scope_of(person), structure.id) for _ in range(4)]
+    acts: list[Any] = [refused_structures.refuse(scope_of(person), structure.id) for _ in range(4)]
     assert await outcomes(acts) == [None] * 4
     assert await StructureRefusal.all().count() == 1
     assert await factories.event_types() == ["StructureRefused"]
@@ -68,7 +74,7 @@ async def test_refusals_made_at_once_are_one(db: str, scope_of: Scopes) -> None:
 
 async def test_whoever_refused_a_structure_may_still_ask_for_it(db: str, scope_of: Scopes) -> None:
     person, structure = await factories.person(), await factories.structure(await factories.person())
-    await refusals.refuse(scope_of(person), structure.id)
+    await refused_structures.refuse(scope_of(person), structure.id)
     assert told(await requests.request(scope_of(person), [NewRequest(structure.id, TODAY)])) == [[]]
 
 

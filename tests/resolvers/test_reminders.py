@@ -18,7 +18,8 @@ from models.mail.outbox import Mail
 from models.structures.structures import Structure
 from models.subscriptions.spaces import SpaceCode
 from models.subscriptions.subscriptions import SpaceSubscription, SpaceSubscriptionStatus, SubscriptionMode
-from resolvers import jobs, reminders, requests
+from resolvers import jobs
+from resolvers.attachments import reminders, requests
 from resolvers.scope import Scope
 from tests import factories
 from tests.conftest import Clock

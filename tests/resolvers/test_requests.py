@@ -25,8 +25,8 @@ from models.events.events import Event
 from models.mail.outbox import Mail
 from models.structures.services import Service
 from models.structures.structures import Structure, StructureKind, StructureStatus
-from resolvers import requests
-from resolvers.requests import NewRequest
+from resolvers.attachments import requests
+from resolvers.attachments.requests import NewRequest
 from resolvers.scope import Scope
 from tests import factories, invariants
 from tests.conftest import Clock

@@ -9,7 +9,8 @@ from models.documents.documents import Document, DocumentState, DocumentType
 from models.errors.errors import StorageAway
 from models.events.events import Event
 from models.mail.outbox import Mail
-from resolvers import documents, scans, storage
+from resolvers import storage
+from resolvers.documents import documents, scans
 from resolvers.scope import Scope
 from tests import factories, invariants
 from tests.conftest import Clock

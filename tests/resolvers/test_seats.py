@@ -25,8 +25,10 @@ from models.errors.errors import (
 from models.events.events import Event
 from models.mail.outbox import Mail
 from models.structures.structures import Structure, StructureStatus
-from resolvers import accounts, attachments, entitlements, seats
+from resolvers.accounts import accounts
+from resolvers.attachments import lifecycle, principal_manager
 from resolvers.scope import Scope
+from resolvers.subscriptions import entitlements
 from tests import factories, invariants
 from tests.conftest import Clock
 from tests.resolvers.answers import GIVEN_TO_ALL, GIVEN_TO_MANAGERS, live_spaces, told
@@ -76,11 +78,11 @@ async def test_principal_manager_names_and_dismisses_a_secondary_one(
     house: House, scope_of: ScopeOf, clock: Clock
 ) -> None:
     scope, link = scope_of(house.principal), house.links["simple"]
-    await seats.change_role(scope, link.id, SM)
+    await principal_manager.change_role(scope, link.id, SM)
     assert (await roles(house.structure))[house.simple.id] is SM
     assert await live_spaces(house.simple, house.structure) == GIVEN_TO_MANAGERS
-    await seats.change_role(scope, link.id, SM)  # the same again: no event, no mail
-    await seats.change_role(scope, link.id, SU)
+    await principal_manager.change_role(scope, link.id, SM)  # the same again: no event, no mail
+    await principal_manager.change_role(scope, link.id, SU)
     assert (await roles(house.structure))[house.simple.id] is SU
     assert await live_spaces(house.simple, house.structure) == GIVEN_TO_ALL
     events = await Event.all().order_by("id")
@@ -112,7 +114,7 @@ async def test_role_is_changed_by_the_principal_manager_only(
 ) -> None:
     before = await roles(house.structure)
     async with refused(problem):
-        await seats.change_role(scope_of(getattr(house, who)), house.links[whose].id, role)
+        await principal_manager.change_role(scope_of(getattr(house, who)), house.links[whose].id, role)
     assert await roles(house.structure) == before
 
 
@@ -122,14 +124,14 @@ async def test_role_is_changed_by_the_principal_manager_only(
 async def test_role_of_what_is_not_validated_stays(house: House, scope_of: ScopeOf, changes: dict[str, Any]) -> None:
     link = await factories.attachment(await factories.person(), house.structure, **changes)
     async with refused((TransitionNotAllowed, "id")):
-        await seats.change_role(scope_of(house.principal), link.id, SM)
+        await principal_manager.change_role(scope_of(house.principal), link.id, SM)
 
 
 # ------------------------------------------------------------------ handing over
 async def test_seat_is_handed_over_at_once_and_all_managers_are_told(
     house: House, scope_of: ScopeOf, clock: Clock
 ) -> None:
-    await seats.transfer(scope_of(house.principal), house.structure.id, house.simple.id)
+    await principal_manager.transfer(scope_of(house.principal), house.structure.id, house.simple.id)
     assert await roles(house.structure) == {house.principal.id: SU, house.secondary.id: SM, house.simple.id: PM}
     seat = await Attachment.get(id=house.links["simple"].id)
     assert seat.valid_until is None
@@ -154,16 +156,16 @@ async def test_seat_is_handed_over_at_once_and_all_managers_are_told(
 @pytest.mark.parametrize("who", ["secondary", "simple"])
 async def test_nobody_else_hands_the_seat_over(house: House, scope_of: ScopeOf, who: str) -> None:
     async with refused((Forbidden, "structure_id")):
-        await seats.transfer(scope_of(getattr(house, who)), house.structure.id, house.simple.id)
+        await principal_manager.transfer(scope_of(getattr(house, who)), house.structure.id, house.simple.id)
     with pytest.raises(Unauthenticated):
-        await seats.transfer(scope_of(), house.structure.id, house.simple.id)
+        await principal_manager.transfer(scope_of(), house.structure.id, house.simple.id)
 
 
 async def test_former_principal_manager_has_lost_the_seat_at_once(house: House, scope_of: ScopeOf) -> None:
     scope = scope_of(house.principal)
-    await seats.transfer(scope, house.structure.id, house.simple.id)
+    await principal_manager.transfer(scope, house.structure.id, house.simple.id)
     async with refused((Forbidden, "structure_id")):
-        await seats.transfer(scope, house.structure.id, house.secondary.id)
+        await principal_manager.transfer(scope, house.structure.id, house.secondary.id)
 
 
 @pytest.mark.parametrize(
@@ -183,19 +185,19 @@ async def test_successor_must_be_active_and_attached_in_effect(
     other = await factories.person(state=state)
     await factories.attachment(other, house.structure, **changes)
     async with refused((SuccessorNotEligible, "successor_id")):
-        await seats.transfer(scope_of(house.principal), house.structure.id, other.id)
+        await principal_manager.transfer(scope_of(house.principal), house.structure.id, other.id)
 
 
 async def test_successor_is_somebody_else_who_exists_and_is_attached(house: House, scope_of: ScopeOf) -> None:
     scope = scope_of(house.principal)
     async with refused((Invalid, "successor_id")):
-        await seats.transfer(scope, house.structure.id, house.principal.id)
+        await principal_manager.transfer(scope, house.structure.id, house.principal.id)
     async with refused((SuccessorNotEligible, "successor_id")):
-        await seats.transfer(scope, house.structure.id, 987_654)
+        await principal_manager.transfer(scope, house.structure.id, 987_654)
     async with refused((SuccessorNotEligible, "successor_id")):
-        await seats.transfer(scope, house.structure.id, (await factories.person()).id)
+        await principal_manager.transfer(scope, house.structure.id, (await factories.person()).id)
     async with refused((NotFound, "structure_id")):
-        await seats.transfer(scope, 987_654, house.simple.id)
+        await principal_manager.transfer(scope, 987_654, house.simple.id)
     assert (await roles(house.structure))[house.principal.id] is PM
 
 
@@ -205,23 +207,23 @@ async def test_principal_manager_leaves_by_naming_a_successor_and_stays_as_a_sim
 ) -> None:
     scope, seat = scope_of(house.principal), house.links["principal"]
     before = await factories.traces()
-    assert told(await attachments.remove(scope, [seat.id], {})) == [[(SuccessorRequired, "successions")]]
+    assert told(await lifecycle.remove(scope, [seat.id], {})) == [[(SuccessorRequired, "successions")]]
     unfit = {house.structure.id: ((await factories.person()).id, 2)}
-    assert told(await attachments.remove(scope, [seat.id], unfit)) == [
+    assert told(await lifecycle.remove(scope, [seat.id], unfit)) == [
         [(SuccessorNotEligible, "successions", "2", "successor_id")]
     ]
     assert await factories.traces() == before
-    outcomes = await attachments.remove(scope, [seat.id], {house.structure.id: (house.secondary.id, 0)})
+    outcomes = await lifecycle.remove(scope, [seat.id], {house.structure.id: (house.secondary.id, 0)})
     assert told(outcomes) == [[]]
     assert await roles(house.structure) == {house.principal.id: SU, house.secondary.id: PM, house.simple.id: SU}
     assert await live_spaces(house.principal, house.structure) == GIVEN_TO_ALL
     assert await factories.event_types() == ["RoleChanged", "PrincipalManagerTransferred"]
-    assert told(await attachments.remove(scope, [seat.id], {})) == [[]]  # a simple user now, and leaves for good
+    assert told(await lifecycle.remove(scope, [seat.id], {})) == [[]]  # a simple user now, and leaves for good
     await invariants.check(clock.now)
 
 
 async def test_nobody_removes_the_principal_manager(house: House, scope_of: ScopeOf) -> None:
-    outcomes = await attachments.remove(
+    outcomes = await lifecycle.remove(
         scope_of(house.secondary), [house.links["principal"].id], {house.structure.id: (house.secondary.id, 0)}
     )
     assert told(outcomes) == [[(Forbidden, "ids", "0")]]
@@ -253,7 +255,7 @@ async def test_support_fills_the_seat_of_a_suspended_holder(
     named = await factories.person(first_name="New", last_name="Chief")
     if changes is not None:
         await factories.attachment(named, house.structure, **changes)
-    await seats.appoint(support, house.structure.id, named.id, " ticket 12 ")
+    await principal_manager.appoint(support, house.structure.id, named.id, " ticket 12 ")
     held = await roles(house.structure)
     assert (held[named.id], held[house.principal.id]) == (PM, SU)
     seat = await Attachment.get(user=named, structure=house.structure)
@@ -275,7 +277,7 @@ async def test_support_fills_the_seat_of_a_suspended_holder(
 
 async def test_support_names_the_first_principal_manager_of_an_imported_structure(support: Scope, clock: Clock) -> None:
     structure, named = await factories.structure(), await factories.person()
-    await seats.appoint(support, structure.id, named.id, "asked in writing")
+    await principal_manager.appoint(support, structure.id, named.id, "asked in writing")
     assert (await Structure.get(id=structure.id)).managed is True
     assert await roles(structure) == {named.id: PM}
     assert await factories.event_types() == ["AttachmentCreated", "PrincipalManagerAppointed"]
@@ -287,7 +289,7 @@ async def test_whoever_was_let_in_before_keeps_that_instant_when_appointed(
 ) -> None:
     await accounts.suspend(support, house.principal.id, "abuse")
     clock.advance(days=3)
-    await seats.appoint(support, house.structure.id, house.simple.id, "gone")
+    await principal_manager.appoint(support, house.structure.id, house.simple.id, "gone")
     seat = await Attachment.get(id=house.links["simple"].id)
     assert (seat.decided_at, seat.role_since) == (factories.LONG_AGO, clock.now)
 
@@ -297,14 +299,14 @@ async def test_suspended_secondary_managers_are_told_of_no_transfer(
 ) -> None:
     await accounts.suspend(support, house.secondary.id, "abuse")
     before = await factories.mails()
-    await seats.transfer(scope_of(house.principal), house.structure.id, house.simple.id)
+    await principal_manager.transfer(scope_of(house.principal), house.structure.id, house.simple.id)
     told = {address for _, address in (await factories.mails())[len(before) :]}
     assert told == {house.principal.contact_email, house.simple.contact_email}
 
 
 async def test_support_is_refused_where_a_principal_manager_can_act(house: House, support: Scope) -> None:
     async with refused((SeatHeld, "structure_id")):
-        await seats.appoint(support, house.structure.id, house.simple.id, "because")
+        await principal_manager.appoint(support, house.structure.id, house.simple.id, "because")
     assert (await roles(house.structure))[house.principal.id] is PM
 
 
@@ -312,7 +314,7 @@ async def test_support_is_refused_where_a_principal_manager_can_act(house: House
 async def test_support_gives_a_good_reason(support: Scope, reason: str, problem: type[DomainError]) -> None:
     structure, named = await factories.structure(), await factories.person()
     async with refused((problem, "reason")):
-        await seats.appoint(support, structure.id, named.id, reason)
+        await principal_manager.appoint(support, structure.id, named.id, reason)
 
 
 async def test_support_names_an_active_person_on_an_active_structure(support: Scope) -> None:
@@ -327,10 +329,10 @@ async def test_support_names_an_active_person_on_an_active_structure(support: Sc
     ]
     for structure_id, user_id, problem in refusals:
         async with refused(problem):
-            await seats.appoint(support, structure_id, user_id, "because")
+            await principal_manager.appoint(support, structure_id, user_id, "because")
 
 
 async def test_only_support_appoints(house: House, scope_of: ScopeOf) -> None:
     for person in (house.principal, house.simple):
         async with refused((Forbidden,)):
-            await seats.appoint(scope_of(person), house.structure.id, house.simple.id, "because")
+            await principal_manager.appoint(scope_of(person), house.structure.id, house.simple.id, "because")

@@ -12,10 +12,10 @@ from models.db.query import Selection
 from models.errors.errors import ExpiredToken, Forbidden, Missing, NotFound, Unauthenticated
 from models.events.events import Event
 from models.mail.outbox import Mail
-from resolvers import sessions as entries
 from resolvers import tickets
+from resolvers.accounts import sessions as entries
+from resolvers.accounts.sessions import Entry
 from resolvers.scope import Office, Scope
-from resolvers.sessions import Entry
 from tests import factories
 from tests.conftest import Clock
 from tests.factories import PASSWORD

@@ -17,10 +17,10 @@ from models.errors.errors import (
     WrongCredentials,
 )
 from models.events.events import Event
-from resolvers import accounts, credentials, deactivations, wishes
-from resolvers import sessions as entries
+from resolvers.accounts import accounts, credentials, deactivation, wishes
+from resolvers.accounts import sessions as entries
+from resolvers.accounts.sessions import Entry
 from resolvers.scope import Office, Scope
-from resolvers.sessions import Entry
 from tests import factories
 from tests.conftest import Clock
 from tests.factories import PASSWORD
@@ -58,7 +58,7 @@ async def test_address_that_nobody_can_have_is_answered_as_any_unknown_one(doors
         await entries.sign_in(Scope(doors.office), address, PASSWORD)
     await credentials.request_reset(Scope(doors.office), address)
     await accounts.resend_activation(Scope(doors.office), address)
-    await deactivations.request_reactivation(Scope(doors.office), address)
+    await deactivation.request_reactivation(Scope(doors.office), address)
     assert await wishes.grant(Scope(doors.office)) == 3
     assert await factories.traces() == (0, 0)
 

@@ -28,9 +28,9 @@ from models.errors.errors import (
 )
 from models.events.events import Event
 from models.mail.outbox import Mail
-from resolvers import accounts, credentials, wishes
+from resolvers.accounts import accounts, credentials, wishes
+from resolvers.accounts.sessions import Entry
 from resolvers.scope import Office, Scope
-from resolvers.sessions import Entry
 from tests import factories
 from tests.conftest import Clock
 from tests.resolvers.mailbox import assert_untold, outcomes, refused, token_of

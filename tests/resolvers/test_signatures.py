@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from models.errors.errors import ExpiredToken, InvalidToken
-from resolvers.signatures import Signer
+from resolvers.signed_urls import Signer
 
 NOW = datetime(2027, 3, 15, 9, 0, tzinfo=UTC)
 SIGNER = Signer("a secret key of thirty-two characters", "https://accounts.example/portal")

@@ -15,22 +15,13 @@ from models.attachments.offers import SeatOffer
 from models.errors.errors import Conflict, DomainError, Unauthenticated
 from models.subscriptions.spaces import OpenSpace, SpaceCode
 from models.subscriptions.subscriptions import SpaceSubscription
-from resolvers import (
-    accounts,
-    attachments,
-    deactivations,
-    grants,
-    offers,
-    requests,
-    seats,
-    spaces,
-    subscriptions,
-    vacancies,
-)
-from resolvers.requests import NewRequest, Validation
+from resolvers.accounts import accounts, deactivation
+from resolvers.attachments import lifecycle, offers, principal_manager, requests, vacancies
+from resolvers.attachments.requests import NewRequest, Validation
+from resolvers.attachments.targets import Outcome
 from resolvers.scope import Scope
-from resolvers.targets import Outcome
-from resolvers.terms import Terms
+from resolvers.subscriptions import grants, space_requests, spaces
+from resolvers.subscriptions.terms import Terms
 from tests import factories, invariants
 from tests.conftest import Clock
 from tests.resolvers.houses import House
@@ -67,25 +58,27 @@ class Storm:
         acts: list[Callable[[], Awaitable[Any]]] = [
             lambda: requests.request(scope, [NewRequest(self.structure, TODAY)]),
             lambda: requests.validate(scope, [Validation(link)]),
-            lambda: attachments.deactivate(scope, [link], None),
-            lambda: attachments.reactivate(scope, [link]),
-            lambda: attachments.remove(scope, [link], {}),
-            lambda: subscriptions.request(scope, [terms]),
-            lambda: subscriptions.validate(scope, [row]),
-            lambda: subscriptions.refuse(scope, [row], "not now"),
-            lambda: subscriptions.remove(scope, [row]),
+            lambda: lifecycle.deactivate(scope, [link], None),
+            lambda: lifecycle.reactivate(scope, [link]),
+            lambda: lifecycle.remove(scope, [link], {}),
+            lambda: space_requests.request(scope, [terms]),
+            lambda: space_requests.validate(scope, [row]),
+            lambda: space_requests.refuse(scope, [row], "not now"),
+            lambda: space_requests.remove(scope, [row]),
             lambda: grants.grant(scope, terms, [other]),
             lambda: spaces.close_some(scope, self.structure, [COMMITMENTS]),
             lambda: spaces.open_some(scope, self.structure, [COMMITMENTS]),
-            lambda: seats.change_role(scope, link, self.chance.choice([Role.SECONDARY_MANAGER, Role.SIMPLE_USER])),
-            lambda: seats.transfer(scope, self.structure, other),
+            lambda: principal_manager.change_role(
+                scope, link, self.chance.choice([Role.SECONDARY_MANAGER, Role.SIMPLE_USER])
+            ),
+            lambda: principal_manager.transfer(scope, self.structure, other),
             lambda: offers.make(scope, self.structure, other),
             lambda: offers.accept(scope, offer),
             lambda: offers.withdraw(scope, offer),
             lambda: vacancies.claim(scope, self.structure),
             lambda: accounts.suspend(support, other, "reported"),
             lambda: accounts.reopen(support, other, "by mistake"),
-            lambda: deactivations.deactivate(scope, confirm=True, successor_for_all=other, successions=[]),
+            lambda: deactivation.deactivate(scope, confirm=True, successor_for_all=other, successions=[]),
         ]
         return self.chance.choice(acts)()
 

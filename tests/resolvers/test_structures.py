@@ -26,9 +26,10 @@ from models.structures.services import Service
 from models.structures.structures import Structure, StructureKind, StructureStatus
 from models.subscriptions.spaces import OpenSpace, SpaceCode
 from models.subscriptions.subscriptions import SpaceSubscription
-from resolvers import services, spaces, structures
 from resolvers.scope import Scope
-from resolvers.structures import Particulars
+from resolvers.structures import services, structures
+from resolvers.structures.structures import Particulars
+from resolvers.subscriptions import spaces
 from tests import factories
 
 Scopes = Callable[..., Scope]

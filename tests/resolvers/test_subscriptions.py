@@ -34,11 +34,12 @@ from models.subscriptions.subscriptions import (
     SubscriptionMode,
     service_ids_of,
 )
-from resolvers import attachments, entitlements, grants, requests, seats, spaces, subscription_queues, subscriptions
-from resolvers.attachments import Change
-from resolvers.requests import NewRequest, Validation
+from resolvers.attachments import lifecycle, principal_manager, requests
+from resolvers.attachments.lifecycle import Change
+from resolvers.attachments.requests import NewRequest, Validation
 from resolvers.scope import Scope
-from resolvers.terms import Terms
+from resolvers.subscriptions import entitlements, grants, space_requests, spaces, subscription_lists
+from resolvers.subscriptions.terms import Terms
 from tests import factories, invariants
 from tests.conftest import Clock
 from tests.resolvers.answers import GIVEN_TO_ALL, live_spaces, told
@@ -71,7 +72,7 @@ async def test_simple_user_asks_and_the_managers_are_told(open_house: House, sco
     sales = await Service.create(structure=open_house.structure, code="S1", name="Sales")
     await set_services(open_house.links["simple"], {sales.id})
     asked = terms(open_house, service_ids=frozenset({sales.id}), mode=SubscriptionMode.WRITE, comment=" For March ")
-    assert told(await subscriptions.request(scope_of(open_house.simple), [asked])) == [[]]
+    assert told(await space_requests.request(scope_of(open_house.simple), [asked])) == [[]]
     row = await the_one()
     assert (row.status, row.mode, row.comment, row.decided_at) == (PENDING, SubscriptionMode.WRITE, "For March", None)
     assert await service_ids_of(row.id) == {sales.id}
@@ -88,7 +89,7 @@ async def test_simple_user_asks_and_the_managers_are_told(open_house: House, sco
 @pytest.mark.parametrize("who", ["principal", "secondary"])
 async def test_manager_has_the_space_at_once(open_house: House, scope_of: ScopeOf, who: str) -> None:
     manager = getattr(open_house, who)
-    assert told(await subscriptions.request(scope_of(manager), [terms(open_house)])) == [[]]
+    assert told(await space_requests.request(scope_of(manager), [terms(open_house)])) == [[]]
     row = await the_one()
     assert (row.status, row.decided_by_id) == (VALIDATED, manager.id)
     assert await factories.event_types() == ["SpaceSubscriptionGiven"]
@@ -105,7 +106,7 @@ async def test_bad_requests_are_refused_each_in_its_place_and_leave_nothing(
     await OpenSpace.create(structure=elsewhere, space=COMMITMENTS)
     await factories.attachment(open_house.simple, ended)
     before = await factories.traces()
-    done = await subscriptions.request(
+    done = await space_requests.request(
         scope_of(open_house.simple),
         [
             terms(open_house, structure_id=None),
@@ -151,11 +152,13 @@ async def test_request_needs_a_validated_attachment_in_effect_or_to_come(
 ) -> None:
     lea = await factories.person()
     await factories.attachment(lea, open_house.structure, **changes)
-    assert told(await subscriptions.request(scope_of(lea), [terms(open_house)])) == [expected]
+    assert told(await space_requests.request(scope_of(lea), [terms(open_house)])) == [expected]
 
 
 async def test_many_identical_requests_at_once_make_one(open_house: House, scope_of: ScopeOf) -> None:
-    ended = await outcomes([subscriptions.request(scope_of(open_house.simple), [terms(open_house)]) for _ in range(20)])
+    ended = await outcomes(
+        [space_requests.request(scope_of(open_house.simple), [terms(open_house)]) for _ in range(20)]
+    )
     assert sum(told(end) == [[]] for end in ended) == 1  # type: ignore[arg-type]
     assert await SpaceSubscription.filter(space=COMMITMENTS).count() == 1
 
@@ -163,8 +166,8 @@ async def test_many_identical_requests_at_once_make_one(open_house: House, scope
 async def test_first_decision_wins_and_the_user_is_told(open_house: House, scope_of: ScopeOf, clock: Clock) -> None:
     row = await factories.subscription(open_house.simple, open_house.structure, COMMITMENTS, **WAITING)
     clock.advance(hours=1)
-    assert told(await subscriptions.validate(scope_of(open_house.secondary), [row.id])) == [[]]
-    (late,) = await subscriptions.refuse(scope_of(open_house.principal), [row.id], "no need")
+    assert told(await space_requests.validate(scope_of(open_house.secondary), [row.id])) == [[]]
+    (late,) = await space_requests.refuse(scope_of(open_house.principal), [row.id], "no need")
     assert isinstance(late.error, RequestAlreadyDecided)
     assert late.error.data == {"by": open_house.secondary.display_name, "at": clock.now}
     assert await factories.event_types() == ["SpaceSubscriptionValidated"]
@@ -174,7 +177,7 @@ async def test_first_decision_wins_and_the_user_is_told(open_house: House, scope
 async def test_fifty_decisions_at_once_make_one(open_house: House, scope_of: ScopeOf) -> None:
     row = await factories.subscription(open_house.simple, open_house.structure, COMMITMENTS, **WAITING)
     managers = [open_house.principal, open_house.secondary]
-    acts = [subscriptions.validate(scope_of(managers[place % 2]), [row.id]) for place in range(50)]
+    acts = [space_requests.validate(scope_of(managers[place % 2]), [row.id]) for place in range(50)]
     ended = [told(end) for end in await outcomes(acts)]  # type: ignore[arg-type]
     assert ended.count([[]]) == 1
     assert ended.count([[(RequestAlreadyDecided, "ids", "0")]]) == 49
@@ -183,11 +186,11 @@ async def test_fifty_decisions_at_once_make_one(open_house: House, scope_of: Sco
 
 async def test_refused_person_learns_why_and_may_ask_again(open_house: House, scope_of: ScopeOf) -> None:
     row = await factories.subscription(open_house.simple, open_house.structure, COMMITMENTS, **WAITING)
-    assert told(await subscriptions.refuse(scope_of(open_house.principal), [row.id], " Not needed ")) == [[]]
+    assert told(await space_requests.refuse(scope_of(open_house.principal), [row.id], " Not needed ")) == [[]]
     await row.refresh_from_db()
     assert (row.status, row.refusal_reason) == (REFUSED, "Not needed")
     assert await factories.mails() == [("space_subscription_refused", open_house.simple.contact_email)]
-    assert told(await subscriptions.request(scope_of(open_house.simple), [terms(open_house)])) == [[]]
+    assert told(await space_requests.request(scope_of(open_house.simple), [terms(open_house)])) == [[]]
 
 
 @pytest.mark.parametrize("state", [AccountState.SUSPENDED, AccountState.DEACTIVATED])
@@ -196,13 +199,13 @@ async def test_nobody_asks_or_is_given_spaces_once_the_account_is_stopped(
 ) -> None:
     row = await factories.subscription(open_house.simple, open_house.structure, COMMITMENTS, **WAITING)
     await open_house.simple.update_from_dict({"state": state, "deactivated_at": factories.LONG_AGO}).save()
-    done = await subscriptions.validate(scope_of(open_house.principal), [row.id])
+    done = await space_requests.validate(scope_of(open_house.principal), [row.id])
     assert told(done) == [[(PersonUnavailable, "ids", "0")]]
     given = terms(open_house, space=SpaceCode.INVOICES_ISSUED)
     done = await grants.grant(scope_of(open_house.principal), given, [open_house.simple.id])
     assert told(done) == [[(PersonUnavailable, "user_ids", "0")]]
     with pytest.raises(Unauthenticated):
-        await subscriptions.request(scope_of(open_house.simple), [terms(open_house, space=SpaceCode.INVOICES_ISSUED)])
+        await space_requests.request(scope_of(open_house.simple), [terms(open_house, space=SpaceCode.INVOICES_ISSUED)])
     assert await factories.traces() == (0, 0)
 
 
@@ -211,7 +214,7 @@ async def test_request_that_no_longer_fits_is_not_validated(open_house: House, s
     sales = await Service.create(structure=open_house.structure, code="S1", name="Sales")
     await set_services(open_house.links["simple"], {sales.id})
     asked = terms(open_house, service_ids=frozenset({sales.id}))
-    ((row_id,),) = [[end.id for end in await subscriptions.request(scope_of(open_house.simple), [asked])]]
+    ((row_id,),) = [[end.id for end in await space_requests.request(scope_of(open_house.simple), [asked])]]
     match change:
         case "closed":
             await spaces.close_some(scope_of(open_house.principal), open_house.structure.id, [COMMITMENTS])
@@ -224,7 +227,7 @@ async def test_request_that_no_longer_fits_is_not_validated(open_house: House, s
     refusal = {
         "closed": SpaceNotOpen, "narrowed": ServiceNotEntitled, "ended": AttachmentNeeded, "inactive": StructureInactive,
     }[change]  # fmt: skip
-    done = await subscriptions.validate(scope_of(open_house.principal), [row_id])
+    done = await space_requests.validate(scope_of(open_house.principal), [row_id])
     assert told(done) == [[(refusal, "ids", "0")]]
     assert (await the_one()).status is PENDING
 
@@ -234,7 +237,7 @@ async def test_person_removes_several_and_takes_a_request_back(open_house: House
     await factories.subscription(open_house.simple, open_house.structure, COMMITMENTS, **WAITING)
     rows = {row.space: row.id for row in await SpaceSubscription.filter(user=open_house.simple)}
     mine = [rows[SpaceCode.INVOICES_ISSUED], rows[COMMITMENTS], rows[SpaceCode.HOME], rows[COMMITMENTS], None]
-    assert told(await subscriptions.remove(scope_of(open_house.simple), mine)) == [
+    assert told(await space_requests.remove(scope_of(open_house.simple), mine)) == [
         [], [], [(SpaceGivenByDefault, "ids", "2")], [(Invalid, "ids", "3")], [(NotFound, "ids", "4")],
     ]  # fmt: skip
     assert await live_spaces(open_house.simple, open_house.structure) == GIVEN_TO_ALL - {"INVOICES_ISSUED"}
@@ -248,14 +251,14 @@ async def test_removed_default_space_stays_removed_when_a_manager_moves_the_date
     link = open_house.links["simple"]
     await entitlements.give(scope_of(), link)
     mine = await SpaceSubscription.get(user=open_house.simple, space=SpaceCode.INVOICES_ISSUED)
-    assert told(await subscriptions.remove(scope_of(open_house.simple), [mine.id])) == [[]]
-    await attachments.update(scope_of(open_house.principal), link.id, Change(valid_until=TOMORROW, end_given=True))
+    assert told(await space_requests.remove(scope_of(open_house.simple), [mine.id])) == [[]]
+    await lifecycle.update(scope_of(open_house.principal), link.id, Change(valid_until=TOMORROW, end_given=True))
     assert await live_spaces(open_house.simple, open_house.structure) == GIVEN_TO_ALL - {"INVOICES_ISSUED"}
 
 
 async def test_manager_withdraws_and_the_user_is_told(open_house: House, scope_of: ScopeOf) -> None:
     row = await factories.subscription(open_house.simple, open_house.structure, COMMITMENTS)
-    assert told(await subscriptions.remove(scope_of(open_house.secondary), [row.id])) == [[]]
+    assert told(await space_requests.remove(scope_of(open_house.secondary), [row.id])) == [[]]
     await row.refresh_from_db()
     assert (row.status, row.ended_at is not None) == (REMOVED, True)
     assert await factories.mails() == [("space_subscription_removed", open_house.simple.contact_email)]
@@ -270,11 +273,11 @@ async def test_subscriptions_end_with_the_attachment(
     row = await factories.subscription(open_house.simple, open_house.structure, COMMITMENTS)
     match ending:
         case "deactivate":
-            await attachments.deactivate(scope_of(open_house.principal), [link.id], None)
+            await lifecycle.deactivate(scope_of(open_house.principal), [link.id], None)
         case "remove":
-            await attachments.remove(scope_of(open_house.principal), [link.id], {})
+            await lifecycle.remove(scope_of(open_house.principal), [link.id], {})
         case "leave":
-            await attachments.remove(scope_of(open_house.simple), [link.id], {})
+            await lifecycle.remove(scope_of(open_house.simple), [link.id], {})
         case "replace":
             await link.update_from_dict({"valid_until": YESTERDAY}).save()
             await requests.request(scope_of(open_house.simple), [NewRequest(open_house.structure.id, TODAY)])
@@ -316,7 +319,7 @@ async def test_subscription_has_effect_only_while_the_attachment_has(
     scope, selection = scope_of(open_house.simple), Selection(frozenset({"id", "in_effect"}))
     for wanted, found in ((None, 1), (True, int(expected)), (False, int(not expected))):
         narrowed = SubscriptionFilter(in_effect=wanted)
-        (slice,) = await subscription_queues.of_users(scope, [open_house.simple.id], Page(10), narrowed, selection)
+        (slice,) = await subscription_lists.of_users(scope, [open_house.simple.id], Page(10), narrowed, selection)
         assert len(slice.rows) == found
         assert all(each.in_effect is expected for each in slice.rows)
 
@@ -328,14 +331,14 @@ async def test_review_queue_holds_what_the_viewer_may_decide_and_nothing_else(
     await factories.subscription(open_house.secondary, open_house.structure, COMMITMENTS, **WAITING)
     await factories.subscription(open_house.simple, await factories.structure(), COMMITMENTS, **WAITING)
     for viewer, expected in ((open_house.secondary, [waiting.id]), (open_house.simple, [])):
-        (slice,) = await subscription_queues.to_review(scope_of(viewer), [viewer.id], Page(10), Selection())
+        (slice,) = await subscription_lists.to_review(scope_of(viewer), [viewer.id], Page(10), Selection())
         assert [row.id for row in slice.rows] == expected
 
 
 async def test_role_of_manager_brings_and_takes_the_space_of_managers(house: House, scope_of: ScopeOf) -> None:
     link = house.links["simple"]
     await entitlements.give(scope_of(), link)
-    await seats.change_role(scope_of(house.principal), link.id, Role.SECONDARY_MANAGER)
+    await principal_manager.change_role(scope_of(house.principal), link.id, Role.SECONDARY_MANAGER)
     assert "MANAGER_ACTIVITIES" in await live_spaces(house.simple, house.structure)
-    await seats.change_role(scope_of(house.principal), link.id, Role.SIMPLE_USER)
+    await principal_manager.change_role(scope_of(house.principal), link.id, Role.SIMPLE_USER)
     assert await live_spaces(house.simple, house.structure) == GIVEN_TO_ALL

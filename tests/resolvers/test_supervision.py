@@ -24,8 +24,8 @@ from models.errors.errors import (
 )
 from models.events.events import Event
 from models.mail.outbox import Mail, MailState
-from resolvers import accounts, deactivations, links
-from resolvers import sessions as entries
+from resolvers.accounts import accounts, deactivation, links
+from resolvers.accounts import sessions as entries
 from resolvers.scope import Office, Scope
 from tests import factories
 from tests.conftest import Clock
@@ -86,8 +86,8 @@ async def test_suspension_of_an_account_without_access_sends_nothing(
 
 async def test_link_mailed_before_a_suspension_is_dead(scope_of: ScopeOf, support: Scope, office: Office) -> None:
     person = await factories.person()
-    await deactivations.deactivate(scope_of(person), confirm=True, successor_for_all=None, successions=[])
-    await deactivations.request_reactivation(scope_of(), person.login_email)
+    await deactivation.deactivate(scope_of(person), confirm=True, successor_for_all=None, successions=[])
+    await deactivation.request_reactivation(scope_of(), person.login_email)
     token = await token_of(office, "reactivation_link")
     await accounts.suspend(support, person.id, "Reported")
     assert {mail.state for mail in await Mail.all()} == {MailState.WITHDRAWN}
@@ -132,7 +132,7 @@ async def test_support_reopens_a_closed_account_and_its_person_comes_back_by_the
     assert event.after == {"state": "DEACTIVATED", "reason": "Asked by phone"}
     token = await token_of(office, "account_reopened")
     chosen = {"password": "Lighthouse-Keeper-7", "secret_question": "First school?", "secret_answer": "École Nord"}
-    await deactivations.reactivate(scope_of(), token=token, **chosen)
+    await deactivation.reactivate(scope_of(), token=token, **chosen)
     assert (await Account.get(id=person.id)).state is AccountState.ACTIVE
 
 

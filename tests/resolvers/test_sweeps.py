@@ -7,7 +7,8 @@ import pytest
 
 from graph.storage import store_of
 from models.documents.documents import Document, DocumentType
-from resolvers import documents, storage, sweeps
+from resolvers import storage
+from resolvers.documents import documents, sweeps
 from resolvers.storage import Store
 from tests import factories
 from tests.conftest import Clock

@@ -15,11 +15,12 @@ from models.events.events import Event
 from models.structures.structures import Structure
 from models.subscriptions.spaces import OpenSpace, SpaceCode
 from models.subscriptions.subscriptions import SpaceSubscriptionStatus
-from resolvers import attachments, requests, seats, subscriptions
-from resolvers.attachments import Change
-from resolvers.requests import Validation
+from resolvers.attachments import lifecycle, principal_manager, requests
+from resolvers.attachments.lifecycle import Change
+from resolvers.attachments.requests import Validation
+from resolvers.attachments.targets import Outcome
 from resolvers.scope import Scope
-from resolvers.targets import Outcome
+from resolvers.subscriptions import space_requests
 from tests import factories
 
 ScopeOf = Callable[..., Scope]
@@ -72,24 +73,24 @@ async def _withdraw(scope: Scope, id: int) -> list[Outcome]:
 
 
 async def _deactivate(scope: Scope, id: int) -> list[Outcome]:
-    return await attachments.deactivate(scope, [id], None)
+    return await lifecycle.deactivate(scope, [id], None)
 
 
 async def _reactivate(scope: Scope, id: int) -> list[Outcome]:
-    return await attachments.reactivate(scope, [id])
+    return await lifecycle.reactivate(scope, [id])
 
 
 async def _remove(scope: Scope, id: int) -> list[Outcome]:
-    return await attachments.remove(scope, [id], {})
+    return await lifecycle.remove(scope, [id], {})
 
 
 async def _update(scope: Scope, id: int) -> None:
-    await attachments.update(scope, id, Change(valid_until=date(2030, 1, 1), end_given=True))
+    await lifecycle.update(scope, id, Change(valid_until=date(2030, 1, 1), end_given=True))
 
 
 async def _change_role(scope: Scope, id: int) -> None:
     present = await Attachment.get(id=id)
-    await seats.change_role(scope, id, SU if present.role is SM else SM)
+    await principal_manager.change_role(scope, id, SU if present.role is SM else SM)
 
 
 ATTACHMENT_ACTS: dict[str, Act] = {
@@ -246,15 +247,15 @@ async def attachment_table(scope_of: ScopeOf, act: Act, role: Role) -> str:
 
 # ------------------------------------------------------------------ subscriptions
 async def _validate_space(scope: Scope, id: int) -> list[Outcome]:
-    return await subscriptions.validate(scope, [id])
+    return await space_requests.validate(scope, [id])
 
 
 async def _refuse_space(scope: Scope, id: int) -> list[Outcome]:
-    return await subscriptions.refuse(scope, [id], "not needed")
+    return await space_requests.refuse(scope, [id], "not needed")
 
 
 async def _remove_space(scope: Scope, id: int) -> list[Outcome]:
-    return await subscriptions.remove(scope, [id])
+    return await space_requests.remove(scope, [id])
 
 
 SUBSCRIPTION_ACTS: dict[str, Act] = {"validate": _validate_space, "refuse": _refuse_space, "remove": _remove_space}

@@ -11,10 +11,11 @@ from models.accounts.devices import Device
 from models.accounts.throttle import Limit
 from models.errors.errors import RateLimited, WrongCredentials, WrongSecretAnswer
 from models.events.events import Event
-from resolvers import credentials, profiles, throttles
-from resolvers import sessions as entries
+from resolvers.accounts import credentials, profiles
+from resolvers.accounts import sessions as entries
+from resolvers.accounts import throttle as throttles
+from resolvers.accounts.sessions import Entry
 from resolvers.scope import Office, Scope
-from resolvers.sessions import Entry
 from tests import factories
 from tests.conftest import Clock
 from tests.factories import PASSWORD

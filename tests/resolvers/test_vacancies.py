@@ -12,7 +12,8 @@ from models.errors.errors import Conflict, Forbidden, NotFound, SeatHeld, SeatNo
 from models.structures.structures import Structure, StructureStatus
 from models.subscriptions.spaces import SpaceCode
 from models.subscriptions.subscriptions import SpaceSubscriptionStatus
-from resolvers import accounts, escalations, seats, sessions, vacancies
+from resolvers.accounts import accounts, sessions
+from resolvers.attachments import escalations, principal_manager, vacancies
 from resolvers.scope import Scope
 from tests import factories, invariants
 from tests.conftest import Clock
@@ -126,7 +127,7 @@ async def test_seniority_is_the_time_in_the_role_then_the_attachment(
     house: House, support: Account, scope_of: ScopeOf, clock: Clock
 ) -> None:
     promoted = house.simple
-    await seats.change_role(scope_of(house.principal), house.links["simple"].id, SM)
+    await principal_manager.change_role(scope_of(house.principal), house.links["simple"].id, SM)
     await accounts.suspend(scope_of(support), house.principal.id, "abuse")
     assert await seen(scope_of(promoted), house.structure) == ("SUSPENDED", house.secondary.id)
     for change in (
@@ -156,7 +157,7 @@ async def test_claim_and_appointment_at_once_leave_one_principal_manager(
     ended = await outcomes(
         [
             vacancies.claim(scope_of(house.secondary), house.structure.id),
-            seats.appoint(scope_of(support), house.structure.id, other.id, "nobody there"),
+            principal_manager.appoint(scope_of(support), house.structure.id, other.id, "nobody there"),
         ]
     )
     assert ended.count(None) == 1
@@ -285,7 +286,7 @@ async def test_support_sees_the_seats_that_nobody_may_claim(
     assert [row.structure_id for row in slice.rows] == [house.structure.id, orphan.id]
     former = await Account.get(id=await principal_of(orphan))
     before = await factories.mails()
-    await seats.appoint(scope_of(support), orphan.id, house.simple.id, "the holder is away")
+    await principal_manager.appoint(scope_of(support), orphan.id, house.simple.id, "the holder is away")
     assert await principal_of(orphan) == house.simple.id
     assert (await factories.mails())[len(before) :] == [
         ("principal_manager_appointed", former.contact_email),
@@ -302,7 +303,7 @@ async def test_support_names_nobody_while_the_absent_holder_may_come_back_or_a_m
     for days in (0, 15):
         clock.advance(days=days)
         async with refused((SeatHeld, "structure_id")):
-            await seats.appoint(scope_of(support), house.structure.id, house.simple.id, "away")
+            await principal_manager.appoint(scope_of(support), house.structure.id, house.simple.id, "away")
 
 
 async def test_support_names_nobody_within_fourteen_days_of_the_notice_of_absence(
@@ -314,9 +315,9 @@ async def test_support_names_nobody_within_fourteen_days_of_the_notice_of_absenc
     for passed in (timedelta(0), timedelta(days=14, seconds=-1)):
         clock.now += passed
         async with refused((SeatHeld, "structure_id")):
-            await seats.appoint(scope_of(support), house.structure.id, house.simple.id, "away")
+            await principal_manager.appoint(scope_of(support), house.structure.id, house.simple.id, "away")
     clock.advance(seconds=1)
-    await seats.appoint(scope_of(support), house.structure.id, house.simple.id, "away")
+    await principal_manager.appoint(scope_of(support), house.structure.id, house.simple.id, "away")
     assert await principal_of(house.structure) == house.simple.id
 
 

@@ -15,8 +15,8 @@ from models.accounts.wishes import Wish
 from models.db import database
 from models.errors.errors import WrongCredentials
 from models.mail.outbox import Mail
-from resolvers import accounts as entries
-from resolvers import sessions, wishes
+from resolvers.accounts import accounts as entries
+from resolvers.accounts import sessions, wishes
 from resolvers.scope import Office, Scope
 from tests import factories
 from tests.conftest import Clock

@@ -6,7 +6,7 @@ import pytest
 
 from models.accounts.accounts import Account, Language
 from models.accounts.tokens import Purpose
-from resolvers import links, profiles
+from resolvers.accounts import links, profiles
 from resolvers.scope import Office, Scope
 from schema import schema
 from schema.context import Context

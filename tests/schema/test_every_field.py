@@ -11,7 +11,7 @@ from models.accounts.accounts import Account
 from models.documents.documents import DocumentState
 from models.events.events import Event
 from models.subscriptions.spaces import SpaceCode
-from resolvers import sessions
+from resolvers.accounts import sessions
 from resolvers.scope import Scope
 from schema import ids, schema
 from schema.context import Context

@@ -14,7 +14,7 @@ from graphql import GraphQLObjectType
 from models.documents.documents import File
 from models.events import changes
 from models.events.changes import Position
-from resolvers.documents import Upload
+from resolvers.documents.documents import Upload
 from resolvers.scope import Scope
 from schema import schema
 from schema.changes import text_of

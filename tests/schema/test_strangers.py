@@ -19,7 +19,7 @@ from graphql import (
 
 from models.attachments.attachments import Attachment, Role
 from models.documents.documents import File
-from resolvers.documents import Upload
+from resolvers.documents.documents import Upload
 from resolvers.scope import Scope
 from schema import ids, schema
 from schema.context import Context

@@ -26,7 +26,7 @@ import httpx
 
 from graph import app, demo
 from models.db import database
-from resolvers import keys
+from resolvers.activities import api_keys
 from resolvers.scope import Scope
 from tests.conftest import POSTGRES, new_postgres, on_server
 from tests.graph.apps import ask, served, settings_of
@@ -90,7 +90,7 @@ async def live(url: str, folder: Path) -> dict[str, Any]:
         await act("samir", LEAVE)
         await act(None, COME_BACK)
         archive = await act("claire", ARCHIVE, ids=[document["id"]])
-        api_key = await keys.create(Scope(app.office_of(settings, lambda: MADE_AT)), "Avant")
+        api_key = await api_keys.create(Scope(app.office_of(settings, lambda: MADE_AT)), "Avant")
     return {
         "at": MADE_AT.isoformat(),
         "tokens": tokens,

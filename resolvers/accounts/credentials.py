@@ -9,10 +9,10 @@ from models.accounts.passwords import Owner
 from models.accounts.tokens import Purpose
 from models.errors.errors import DomainError, Missing, ReusedPassword, WrongSecretAnswer, collected, refuse_if_any
 from models.events.events import PasswordReset
-from resolvers import links, throttles, wishes
-from resolvers import sessions as entries
+from resolvers.accounts import links, throttle, wishes
+from resolvers.accounts import sessions as entries
+from resolvers.accounts.sessions import Entry
 from resolvers.scope import Scope
-from resolvers.sessions import Entry
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ async def reset(scope: Scope, token: str, secret_answer: str, password: str) -> 
         entry = await entries.open_for(scope, account, record)
         await scope.mail(PasswordChangedMail(at=scope.now()), account, address=account.login_email)
         await record(PasswordReset(subject_id=account.id), by=account.id)
-    await throttles.forget(scope, account)
+    await throttle.forget(scope, account)
     return entry
 
 
@@ -123,7 +123,7 @@ async def _check_answer(scope: Scope, account: Account, answer: str) -> list[Dom
     """What is wrong with the answer to the secret question, each try counted by its brake."""
     if not answer.strip():
         return [Missing("secret_answer")]
-    attempt = await throttles.admit_answer(scope, account)
+    attempt = await throttle.admit_answer(scope, account)
     if not await passwords.verify(account.secret_answer_hash, passwords.normalise_answer(answer)):
         return [WrongSecretAnswer("secret_answer")]
     await attempt.succeeded()

@@ -31,8 +31,8 @@ from models.structures import identifiers, services
 from models.structures.identifiers import IdentifierType
 from models.structures.structures import STRUCTURES
 from models.subscriptions.spaces import SpaceCode
+from resolvers.attachments.targets import MOST_AT_ONCE
 from resolvers.scope import Record, Scope
-from resolvers.targets import MOST_AT_ONCE
 
 MOST_RECORDED = 500
 LONGEST_CODE = 50

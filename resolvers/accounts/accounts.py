@@ -25,12 +25,13 @@ from models.errors.errors import (
 )
 from models.events.events import AccountActivated, AccountReopened, AccountSuspended, ActivationResent
 from models.structures import structures
-from resolvers import credentials, links, users, vacancies, wishes
-from resolvers import sessions as entries
+from resolvers.accounts import credentials, links, users, wishes
+from resolvers.accounts import sessions as entries
+from resolvers.accounts.sessions import Entry
+from resolvers.accounts.sign_ups import SignUp
+from resolvers.attachments import vacancies
 from resolvers.policy import Right, has, require
 from resolvers.scope import Scope
-from resolvers.sessions import Entry
-from resolvers.sign_ups import SignUp
 
 LONGEST_REASON = 255
 

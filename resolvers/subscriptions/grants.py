@@ -8,11 +8,12 @@ from models.events.events import SpaceSubscriptionGiven
 from models.structures import structures
 from models.subscriptions import subscriptions
 from models.subscriptions.subscriptions import SpaceSubscription, SpaceSubscriptionStatus
-from resolvers import periods, terms
+from resolvers import periods
+from resolvers.attachments.targets import Outcome, each, entitled
 from resolvers.policy import Right, has, may_manage, require
 from resolvers.scope import Scope
-from resolvers.targets import Outcome, each, entitled
-from resolvers.terms import Terms
+from resolvers.subscriptions import terms
+from resolvers.subscriptions.terms import Terms
 
 
 async def grant(scope: Scope, given: Terms, user_ids: Sequence[int | None]) -> list[Outcome]:

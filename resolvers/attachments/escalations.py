@@ -11,9 +11,9 @@ from models.db.query import Page, Selection, Slice
 from models.errors.errors import DomainError, Forbidden, refuse_if_any
 from models.events.events import AttachmentEscalated
 from models.structures.structures import Structure
+from resolvers.attachments.targets import keep, locked, state_of
 from resolvers.policy import may_act, require
 from resolvers.scope import Scope
-from resolvers.targets import keep, locked, state_of
 
 LONGEST_MESSAGE = 255
 

@@ -27,7 +27,7 @@ from models.structures.identifiers import IdentifierType
 from models.structures.structures import Structure, StructureKind, StructureStatus
 from models.subscriptions import spaces
 from models.subscriptions.spaces import PUBLIC_ONLY
-from resolvers import seats
+from resolvers.attachments import principal_manager
 from resolvers.policy import require
 from resolvers.scope import Record, Scope
 
@@ -140,7 +140,7 @@ async def _end(scope: Scope, record: Record, structure: Structure) -> None:
     await record(
         StructureEnded(structure_id=structure.id, before={"status": before}, after={"status": structure.status})
     )
-    await seats.end_offer(scope, record, structure.id)
+    await principal_manager.end_offer(scope, record, structure.id)
 
 
 async def _tell(scope: Scope, user_ids: Iterable[int], message: Message) -> None:

@@ -8,9 +8,11 @@ from models.attachments import attachments
 from models.db.query import Row, Selection
 from models.exports import AttachedUser
 from models.structures.structures import StructureSearch
-from resolvers import queues, structures, tickets
+from resolvers import tickets
+from resolvers.attachments import attachment_lists
 from resolvers.policy import Right, has, require
 from resolvers.scope import Scope
+from resolvers.structures import structures
 from resolvers.tickets import Ticket
 
 STRUCTURES = "/exports/structures"
@@ -28,7 +30,7 @@ def structures_url(scope: Scope, criteria: StructureSearch) -> str:
 
 async def users_urls(scope: Scope, structure_ids: Sequence[int]) -> list[str | None]:
     """The address of each structure's users; None where the viewer may not see them."""
-    seen = set(await queues.seeing(scope, structure_ids))
+    seen = set(await attachment_lists.seeing(scope, structure_ids))
     return [tickets.url(scope, USERS, id) if id in seen else None for id in structure_ids]
 
 

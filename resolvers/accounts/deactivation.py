@@ -27,11 +27,13 @@ from models.structures import structures
 from models.structures.structures import Structure
 from models.subscriptions import subscriptions
 from models.subscriptions.subscriptions import SpaceSubscriptionStatus
-from resolvers import credentials, seats, terms, wishes
-from resolvers import sessions as entries
-from resolvers.accounts import end_access
+from resolvers.accounts import credentials, wishes
+from resolvers.accounts import sessions as entries
+from resolvers.accounts.accounts import end_access
+from resolvers.accounts.sessions import Entry
+from resolvers.attachments import principal_manager
 from resolvers.scope import Record, Scope
-from resolvers.sessions import Entry
+from resolvers.subscriptions import terms
 
 
 @dataclass(frozen=True)
@@ -149,7 +151,7 @@ async def _hand_over_all(
             problems.append(SuccessorRequired("successions", structure=structure.name))
             continue
         with collected(problems):
-            taken = await seats.hand_over(scope, record, structure, seat, successor, *path, farewell=False)
+            taken = await principal_manager.hand_over(scope, record, structure, seat, successor, *path, farewell=False)
             lines.append(f"{structure.name} - {taken.display_name}")
     refuse_if_any(problems)
     return lines

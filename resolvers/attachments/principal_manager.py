@@ -32,10 +32,10 @@ from models.events.events import (
 )
 from models.structures import structures
 from models.structures.structures import Structure
-from resolvers import entitlements
+from resolvers.attachments.targets import keep, locked, state_of, tell
 from resolvers.policy import Right, has, may_act, require
 from resolvers.scope import Record, Scope
-from resolvers.targets import keep, locked, state_of, tell
+from resolvers.subscriptions import entitlements
 
 LONGEST_REASON = 255
 

@@ -15,9 +15,9 @@ from models.accounts.tokens import LIFETIME, Purpose
 from models.accounts.wishes import WishKind
 from models.errors.errors import DatabaseAway, Missing
 from models.events.events import ActivationResent, Fact, PasswordResetRequested, ReactivationRequested
-from resolvers import links, sign_ups
+from resolvers.accounts import links, sign_ups
+from resolvers.accounts.sign_ups import SignUp
 from resolvers.scope import Record, Scope
-from resolvers.sign_ups import SignUp
 
 # By the purpose of a link: in which state an account may have it, and the fact that it was asked for.
 GRANTED: Mapping[Purpose, tuple[AccountState, type[Fact]]] = {

@@ -35,10 +35,11 @@ from models.events.events import (
 )
 from models.structures import structures
 from models.structures.structures import Structure
-from resolvers import bothers, entitlements, periods
+from resolvers import mail_limits, periods
+from resolvers.attachments.targets import Outcome, each, entitled, keep, locked, service_names, state_of, tell
 from resolvers.policy import may_act, require
 from resolvers.scope import Record, Scope
-from resolvers.targets import Outcome, each, entitled, keep, locked, service_names, state_of, tell
+from resolvers.subscriptions import entitlements
 
 LONGEST_COMMENT = 255
 
@@ -105,7 +106,7 @@ async def _request_one(scope: Scope, asked: NewRequest, path: tuple[str, ...]) -
         )
         await keep(record, AttachmentRequested, attachment, {}, services=sorted(services))
         await attachments.set_services(attachment, services)
-        await bothers.count(scope, "request", f"{actor.account_id} {structure.id}", *path, "structure_id")
+        await mail_limits.count(scope, "request", f"{actor.account_id} {structure.id}", *path, "structure_id")
         message = await _announcement(attachment, structure, requester)
         for manager in people.values():
             if manager.state is AccountState.ACTIVE:

@@ -17,10 +17,11 @@ from models.errors.errors import (
     TooMany,
     refuse_if_any,
 )
-from resolvers import documents, storage, tickets
+from resolvers import storage, tickets
+from resolvers.attachments.targets import MOST_AT_ONCE
+from resolvers.documents import documents
 from resolvers.scope import Scope
 from resolvers.storage import ContentMissing
-from resolvers.targets import MOST_AT_ONCE
 from resolvers.tickets import Ticket
 
 ONE = "/documents/download"

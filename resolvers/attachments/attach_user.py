@@ -23,11 +23,12 @@ from models.errors.errors import (
 from models.events.events import AttachmentGiven
 from models.structures import structures
 from models.structures.structures import Structure
-from resolvers import bothers, entitlements, periods
+from resolvers import mail_limits, periods
+from resolvers.attachments.requests import make_room
+from resolvers.attachments.targets import entitled, keep, service_names, state_of
 from resolvers.policy import Right, has, may_manage, require
-from resolvers.requests import make_room
 from resolvers.scope import Record, Scope
-from resolvers.targets import entitled, keep, service_names, state_of
+from resolvers.subscriptions import entitlements
 
 UNKNOWN_ADDRESSES_A_DAY = 20
 ATTACHABLE = frozenset({AccountState.ACTIVE, AccountState.PENDING_ACTIVATION})
@@ -84,7 +85,7 @@ async def give(scope: Scope, gift: Gift) -> int:
             valid_until=gift.valid_until,
             services=await service_names(attachment.id),
         )
-        await bothers.count(scope, "attachment", str(user.id), "login_email")
+        await mail_limits.count(scope, "attachment", str(user.id), "login_email")
         await scope.mail(message, user)
     return attachment.id
 

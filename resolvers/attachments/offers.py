@@ -29,7 +29,8 @@ from models.events.events import (
 )
 from models.structures import structures
 from models.structures.structures import Structure
-from resolvers import jobs, queues, seats
+from resolvers import jobs
+from resolvers.attachments import attachment_lists, principal_manager
 from resolvers.policy import Right, has, require
 from resolvers.scope import Record, Scope
 
@@ -106,7 +107,7 @@ async def accept(scope: Scope, id: int | None) -> int:
         seat = await attachments.principal_of(structure.id)
         if seat is None or seat.user_id != offer.holder_id:
             raise OfferOver("id", status=OfferStatus.WITHDRAWN)
-        await seats.hand_over(scope, record, structure, seat, offer.successor_id, "id")
+        await principal_manager.hand_over(scope, record, structure, seat, offer.successor_id, "id")
     return offer.id
 
 
@@ -207,7 +208,7 @@ async def of_successors(scope: Scope, user_ids: Sequence[int], selection: Select
 
 async def of_structures(scope: Scope, structure_ids: Sequence[int], selection: Selection) -> list[Row | None]:
     """The open offer of each structure's seat, as its managers and support see it; None for others."""
-    seen = await queues.seeing(scope, structure_ids)
+    seen = await attachment_lists.seeing(scope, structure_ids)
     columns, bound = selection.columns | {"structure_id"}, scope.viewing(structures=seen)
     rows = await OFFERS.read(columns, ["f.structure_id IN :structures", OPEN_NOW], bound) if seen else []
     found = {row.structure_id: row for row in rows}

@@ -11,7 +11,7 @@ from models.accounts.accounts import Account, AccountState
 from models.accounts.profiles import Language, email_key
 from models.accounts.tokens import Purpose
 from models.events.events import AccountSignedUp, ActivationResent
-from resolvers import links
+from resolvers.accounts import links
 from resolvers.scope import Record, Scope
 
 

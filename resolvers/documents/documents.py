@@ -31,9 +31,11 @@ from models.errors.errors import (
     refuse_if_any,
 )
 from models.events.events import DocumentAdded, DocumentRemoved, DocumentUpdated
-from resolvers import storage, sweeps, targets
+from resolvers import storage
+from resolvers.attachments import targets
+from resolvers.attachments.targets import Outcome
+from resolvers.documents import sweeps
 from resolvers.scope import Scope
-from resolvers.targets import Outcome
 
 
 @dataclass(frozen=True)

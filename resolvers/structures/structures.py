@@ -38,10 +38,11 @@ from models.structures import identifiers, structures
 from models.structures.identifiers import IdentifierType
 from models.structures.structures import STRUCTURES, Structure, StructureKind, StructureSearch, StructureStatus
 from models.subscriptions.spaces import SpaceCode
-from resolvers import seats, spaces
+from resolvers.attachments import principal_manager
+from resolvers.attachments.targets import state_of
 from resolvers.policy import Right, has, require
 from resolvers.scope import Record, Scope
-from resolvers.targets import state_of
+from resolvers.subscriptions import spaces
 
 ADDRESS = ("line1", "line2", "line3", "postcode", "city", "country")
 
@@ -176,7 +177,7 @@ async def _open(scope: Scope, record: Record, structure: Structure, codes: Seque
 
 async def _seat(scope: Scope, record: Record, structure: Structure, user: Account) -> None:
     """The person in the new structure's seat; a request of theirs to the imported one became it, which is kept too."""
-    attachment, before = await seats.install(scope, record, structure, user)
+    attachment, before = await principal_manager.install(scope, record, structure, user)
     if before:  # a new attachment has its event already
         await record(
             AttachmentCreated(
@@ -256,7 +257,7 @@ async def _turn(scope: Scope, record: Record, structure: Structure, status: Stru
     await record(fact(structure_id=structure.id, before={"status": before}, after={"status": status}))
     if status is StructureStatus.ACTIVE:
         return
-    await seats.end_offer(scope, record, structure.id)
+    await principal_manager.end_offer(scope, record, structure.id)
     message = StructureEndedMail(structure=structure.name, by=await scope.actor_name())
     attached = await attachments.valid_in(structure.id, scope.today())
     for user in (await accounts.lock_all({row.user_id for row in attached})).values():

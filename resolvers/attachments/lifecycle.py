@@ -25,11 +25,13 @@ from models.errors.errors import (
 from models.events.events import AttachmentDeactivated, AttachmentReactivated, AttachmentRemoved, AttachmentUpdated
 from models.structures import structures
 from models.structures.structures import Structure
-from resolvers import entitlements, periods, seats
+from resolvers import periods
+from resolvers.attachments import principal_manager
+from resolvers.attachments.requests import LONGEST_COMMENT
+from resolvers.attachments.targets import Outcome, each, entitled, keep, locked, service_names, state_of, tell
 from resolvers.policy import may_act, may_manage, require
-from resolvers.requests import LONGEST_COMMENT
 from resolvers.scope import Record, Scope
-from resolvers.targets import Outcome, each, entitled, keep, locked, service_names, state_of, tell
+from resolvers.subscriptions import entitlements
 
 UPDATABLE = frozenset({AttachmentStatus.VALIDATED, AttachmentStatus.DEACTIVATED})
 
@@ -140,7 +142,9 @@ async def _leave_seat(
     if structure.id not in successors:
         raise SuccessorRequired("successions", structure=structure.name)
     successor_id, place = successors[structure.id]
-    await seats.hand_over(scope, record, structure, seat, successor_id, "successions", str(place), "successor_id")
+    await principal_manager.hand_over(
+        scope, record, structure, seat, successor_id, "successions", str(place), "successor_id"
+    )
 
 
 @dataclass(frozen=True)

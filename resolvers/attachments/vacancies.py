@@ -16,10 +16,11 @@ from models.errors.errors import NotFound, SeatHeld, SeatNotYetClaimable, Struct
 from models.events.events import HolderFoundAbsent, PrincipalManagerClaimed, SeatVacated
 from models.structures import structures
 from models.structures.structures import Structure
-from resolvers import jobs, queues, seats
+from resolvers import jobs
+from resolvers.attachments import attachment_lists, principal_manager
+from resolvers.attachments.targets import keep, state_of
 from resolvers.policy import require
 from resolvers.scope import Record, Scope
-from resolvers.targets import keep, state_of
 
 ABSENT_JOB = "absent-holders"
 
@@ -32,7 +33,7 @@ async def tell_of_suspension(scope: Scope, record: Record, holder: Account, held
     """
     for seat in await attachments.seats_of(holder.id):
         structure = held[seat.structure_id]
-        await seats.end_offer(scope, record, structure.id)
+        await principal_manager.end_offer(scope, record, structure.id)
         seat.absence_told_at = None
         await seat.save()
         if structure.is_active:
@@ -44,7 +45,7 @@ async def tell_of_suspension(scope: Scope, record: Record, holder: Account, held
 
 async def _tell_claimable(scope: Scope, structure: Structure, holder: Account, *, absent: bool) -> None:
     senior = await vacancies.senior_on(structure.id, scope.now(), scope.today())
-    managers = {manager.id: manager for manager in await seats.secondary_managers(scope, structure.id)}
+    managers = {manager.id: manager for manager in await principal_manager.secondary_managers(scope, structure.id)}
     if senior not in managers:
         return
     for manager in managers.values():
@@ -121,7 +122,7 @@ async def claim(scope: Scope, structure_id: int) -> None:
         theirs = await attachments.lock_live(actor.account_id, structure_id)
         assert theirs is not None  # a secondary manager's
         before = state_of(theirs) | {"principal_id": held.user_id}
-        await seats.change_hands(scope, record, held, theirs)
+        await principal_manager.change_hands(scope, record, held, theirs)
         await keep(record, PrincipalManagerClaimed, theirs, before, principal_id=actor.account_id)
         await _tell_claimed(scope, structure, people[held.user_id], people[actor.account_id])
 
@@ -141,14 +142,14 @@ async def _tell_claimed(scope: Scope, structure: Structure, former: Account, cla
     if former.state is AccountState.ACTIVE:
         await scope.mail(ClaimedMail(**names, reader=Reader.FORMER), former)
     await scope.mail(ClaimedMail(**names, reader=Reader.SUCCESSOR), claimant)
-    for manager in await seats.secondary_managers(scope, structure.id):
+    for manager in await principal_manager.secondary_managers(scope, structure.id):
         await scope.mail(ClaimedMail(**names, reader=Reader.MANAGER), manager)
 
 
 # ------------------------------------------------------------------ reading
 async def of_structures(scope: Scope, structure_ids: Sequence[int]) -> list[Row | None]:
     """Each structure's vacant seat, as its managers and support see it; None for others, and where the holder acts."""
-    seen = await queues.seeing(scope, structure_ids)
+    seen = await attachment_lists.seeing(scope, structure_ids)
     found = await vacancies.of_structures(seen, scope.now(), scope.today()) if seen else {}
     return [found.get(id) for id in structure_ids]
 

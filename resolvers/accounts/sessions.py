@@ -24,7 +24,7 @@ from models.errors.errors import (
     refuse_if_any,
 )
 from models.events.events import OldestSessionEnded, SessionsEnded, SessionsRevoked, SignedIn, SignedOut, SignInsFailed
-from resolvers import throttles
+from resolvers.accounts import throttle as throttles
 from resolvers.policy import require
 from resolvers.scope import Record, Scope
 

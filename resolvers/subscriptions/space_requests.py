@@ -34,11 +34,12 @@ from models.structures.structures import Structure
 from models.subscriptions import subscriptions
 from models.subscriptions.spaces import ALWAYS_THERE
 from models.subscriptions.subscriptions import SpaceSubscription, SpaceSubscriptionStatus
-from resolvers import bothers, periods, terms
+from resolvers import mail_limits, periods
+from resolvers.attachments.targets import Outcome, each, entitled
 from resolvers.policy import Right, has, may_manage, require
 from resolvers.scope import Scope
-from resolvers.targets import Outcome, each, entitled
-from resolvers.terms import Terms
+from resolvers.subscriptions import terms
+from resolvers.subscriptions.terms import Terms
 
 LONGEST_COMMENT = 255
 
@@ -80,7 +81,7 @@ async def _request_one(scope: Scope, asked: Terms, path: tuple[str, ...]) -> int
         await subscriptions.set_services(row, services)
         if not managing:
             asked_of, place = f"{actor} {structure.id}", (*path, "structure_id")
-            await bothers.count(scope, "space", asked_of, *place, received=bothers.SPACES_AN_HOUR)
+            await mail_limits.count(scope, "space", asked_of, *place, received=mail_limits.SPACES_AN_HOUR)
             await _tell_managers(scope, row, structure, people)
     return row.id
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from models.db.query import Page, Row, Selection, Slice
 from models.events.events import EVENTS, NEWEST_FIRST
-from resolvers.queues import seeing
+from resolvers.attachments.attachment_lists import seeing
 from resolvers.scope import Scope
 
 OWN = "(ev.subject_id = :viewer OR ev.actor_id = :viewer)"

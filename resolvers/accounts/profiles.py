@@ -20,7 +20,8 @@ from models.events.events import (
     ProfileUpdated,
     SecretQuestionChanged,
 )
-from resolvers import bothers, credentials, digests, links, throttles
+from resolvers import mail_limits
+from resolvers.accounts import credentials, digests, links, throttle
 from resolvers.scope import Record, Scope
 
 ADDRESS = ("line1", "line2", "line3", "postcode", "city", "country")
@@ -134,7 +135,7 @@ async def _check_current(problems: list[DomainError], scope: Scope, account: Acc
     if not texts.tidy(current):
         problems.append(Missing(*path))
         return False
-    attempt = await throttles.admit_confirmation(scope)
+    attempt = await throttle.admit_confirmation(scope)
     if not await passwords.verify(account.password_hash, current):
         problems.append(WrongPassword(*path))
         return False
@@ -146,7 +147,7 @@ async def _must_be_mailable(scope: Scope, account: Account, address: str | None)
     """Refuse to mail one more link to an address that got its share, so that nobody is flooded from here."""
     if address is None or address == account.contact_email:
         return
-    await bothers.count_contact_address(scope, "contact_email")
+    await mail_limits.count_contact_address(scope, "contact_email")
     if not await links.may_mail(scope, Purpose.CONTACT_EMAIL, address):
         raise TooMany("contact_email", most=links.MAILS_PER_HOUR)
 

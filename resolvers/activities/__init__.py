@@ -1,0 +1,1 @@
+"""Activities recorded and read, and the API keys of integrations."""

@@ -1,0 +1,1 @@
+"""Attachments: requested, decided, given, ended; principal managers, vacancies, escalations and reminders."""

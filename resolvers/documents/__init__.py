@@ -1,0 +1,1 @@
+"""Documents: kept, described, scanned, downloaded by their owner, and swept."""

@@ -1,0 +1,1 @@
+"""Space subscriptions: requested, decided, given, brought by attachments; the spaces of a structure, and access."""
