@@ -5,7 +5,7 @@ export default defineConfig({
   publicDir: false,
   worker: { format: "es", rolldownOptions: { output: { entryFileNames: "[name].js", chunkFileNames: "[name].js" } } },
   build: {
-    outDir: "../graph/static/graphiql",
+    outDir: "../graph/pages/static/graphiql",
     emptyOutDir: true,
     sourcemap: false,
     license: { fileName: "LICENSES.md" },

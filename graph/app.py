@@ -16,37 +16,24 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from strawberry.http import GraphQLHTTPResponse
 from strawberry.types import ExecutionResult
 
-from graph import (
-    acts,
-    downloads,
-    exports,
-    graphiql,
-    health,
-    hosts,
-    keys,
-    layouts,
-    mails,
-    pages,
-    previews,
-    scanners,
-    shutdowns,
-    starting,
-    storage,
-    unsubscriptions,
-    workers,
-)
-from graph.authentication import Authentication
-from graph.bodies import Bodies
-from graph.connections import Connections
+from graph import secret_key
 from graph.endpoint import Endpoint
-from graph.hosts import Hosts
-from graph.limits import Gate, Limits
-from graph.metrics import Metrics
-from graph.origins import Trusted
+from graph.files import clamav, downloads, exports, storage
+from graph.http import health, hosts
+from graph.http.access_log import Traffic
+from graph.http.authentication import Authentication
+from graph.http.body_limit import Bodies
+from graph.http.connections import Connections
+from graph.http.csrf import Trusted
+from graph.http.hosts import Hosts
+from graph.http.metrics import Metrics
+from graph.http.rate_limits import Gate, Limits
+from graph.live import shutdown
+from graph.live.hub import Live
+from graph.live.wakeups import Wakings
+from graph.pages import account, actions, graphiql, layout, mail_previews, mailbox, unsubscribe
 from graph.settings import Settings
-from graph.streaming import Live
-from graph.traffic import Traffic
-from graph.wakings import Wakings
+from graph.worker import starting, workers
 from mailer.seals import Sealer
 from models.accounts.accounts import Language
 from models.db import database, timeouts
@@ -73,7 +60,7 @@ def office_of(
     Raises:
         SettingsRefused: when no application key can be kept, or the folder of documents can't be made.
     """
-    key, former = keys.application_key(settings), settings.former_keys
+    key, former = secret_key.application_key(settings), settings.former_keys
     rings = [waits.ring for waits in (bell, wakings) if waits is not None]
 
     def wake() -> None:
@@ -88,7 +75,7 @@ def office_of(
         session_idle=settings.session_idle,
         store=storage.store_of(settings.storage),
         quota=Quota(settings.documents_most_files, settings.documents_most_bytes),
-        scanner=scanners.scanner_of(settings.clamd_url),
+        scanner=clamav.scanner_of(settings.clamd_url),
         wake=wake,
         replay=settings.live_replay,
         noted=noted,
@@ -207,7 +194,7 @@ def create_app(
     async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Connections]]:
         await running.start()
         try:
-            with shutdowns.heard(running.dismiss):
+            with shutdown.heard(running.dismiss):
                 yield {"connections": connections}  # which is how each connection comes to know them
         finally:
             await running.stop()
@@ -257,15 +244,15 @@ def routes(
         WebSocketRoute("/graphql", endpoint=graphql),
         *exports.routes(entrance),
         *downloads.routes(entrance),
-        *pages.routes(acts.factory(entrance), explain, trusted=trusted, sign_in_url=sign_in_url),
-        *unsubscriptions.routes(acts.factory(entrance), explain),
-        *pages.home_routes(
+        *account.routes(actions.factory(entrance), explain, trusted=trusted, sign_in_url=sign_in_url),
+        *unsubscribe.routes(actions.factory(entrance), explain),
+        *account.home_routes(
             sdl=sdl() if settings.has_introspection else None, graphiql=settings.has_graphiql, mails=shows_mails
         ),
-        *layouts.routes(),
+        *layout.routes(),
         *(graphiql.routes() if settings.has_graphiql else []),
-        *(previews.routes(workers.letterhead(settings)) if shows_mails else []),
-        *(mails.routes(settings.mails) if shows_mails else []),
+        *(mail_previews.routes(workers.letterhead(settings)) if shows_mails else []),
+        *(mailbox.routes(settings.mails) if shows_mails else []),
         *health.routes(metrics if settings.has_metrics else None, running.ready, running.office.clock),
     ]
 

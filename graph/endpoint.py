@@ -19,12 +19,14 @@ from strawberry.schema import BaseSchema
 from strawberry.types import ExecutionResult
 from strawberry.types.execution import PreExecutionError
 
-from graph import answers, costs, executions, masking, requests, sse, uploads
-from graph.executions import Executions
-from graph.operations import OperationSteps, PlainExecutor
-from graph.sse import EventStream
-from graph.streaming import Live
-from graph.websockets import Socket
+from graph.execution import complexity, executor, masking
+from graph.execution.executor import Executions
+from graph.execution.extension import OperationSteps, PlainExecutor
+from graph.http import multipart, requests, responses
+from graph.live import graphql_sse
+from graph.live.graphql_sse import EventStream
+from graph.live.graphql_ws import Socket
+from graph.live.hub import Live
 
 # What keeps a request from being served at all shows in the status, whatever the media type.
 STATUSES = {"UNAUTHENTICATED": 401, "RATE_LIMITED": 429, "UNAVAILABLE": 503, "INTERNAL": 500}
@@ -58,9 +60,9 @@ class Endpoint(GraphQL[Any, None]):
         explain: Callable[[masking.Expected, Any], str],
         default_language: Any,
         page: Callable[[Request], Awaitable[Response]] | None = None,
-        limits: costs.Limits | None = None,
+        limits: complexity.Limits | None = None,
         introspection: bool = True,
-        notice: executions.Notice = executions.unnoticed,
+        notice: executor.Notice = executor.unnoticed,
     ) -> None:
         """`build_context` is called once an operation is known to be executable; `page` answers browsers.
 
@@ -70,7 +72,7 @@ class Endpoint(GraphQL[Any, None]):
         served.extensions = (OperationSteps, *served.extensions)
         served.execution_context_class = PlainExecutor
         super().__init__(served, graphql_ide="graphiql" if page else None, subscription_protocols=())
-        given = limits or costs.Limits()
+        given = limits or complexity.Limits()
         given = given if introspection else replace(given, introspections=0)
         self.executions = Executions(served, given, explain, default_language, notice)
         self.build_context = build_context
@@ -93,28 +95,28 @@ class Endpoint(GraphQL[Any, None]):
         except ClientDisconnect:
             return  # nobody is left to read an answer
         finally:
-            uploads.close(request)
+            multipart.close(request)
 
     async def _answered(self, request: Request) -> ASGIApp:
         accept = accepted(request)
         try:
-            if self.live is not None and sse.is_taken(accept):
+            if self.live is not None and graphql_sse.is_taken(accept):
                 stream = await self._streamed(self.live, request, accept)
                 if stream is not None:
                     return stream
             return await self.run(request)
-        except answers.RequestRefused as refused:
-            return answers.refuse(refused, accept)
+        except responses.RequestRefused as refused:
+            return responses.refuse(refused, accept)
         except HTTPException as refused:
             code = CODES.get(refused.status_code, "BAD_REQUEST")
-            return answers.refuse(answers.RequestRefused(refused.status_code, code, refused.reason), accept)
+            return responses.refuse(responses.RequestRefused(refused.status_code, code, refused.reason), accept)
         except ClientDisconnect:
             raise
         except Exception as error:  # the last place where it can be logged and masked
             found = [GraphQLError(str(error), original_error=error)]
             shown = self.executions.masking.shown(found, self.executions.language, request_id(request))
-            body = answers.encode({"errors": [error.formatted for error in shown]})
-            return answers.respond(body, answers.preferred(accept) or answers.JSON, 500)
+            body = responses.encode({"errors": [error.formatted for error in shown]})
+            return responses.respond(body, responses.preferred(accept) or responses.JSON, 500)
 
     async def _streamed(self, live: Live, request: Request, accept: str) -> ASGIApp | None:
         """The event stream that was asked for; None where JSON is liked as well and will do.
@@ -126,7 +128,9 @@ class Endpoint(GraphQL[Any, None]):
             return None
         check_method(request.method)
         stream = EventStream(live, request, await asked(request))
-        prefers_json = answers.preferred(accept, (*answers.OFFERED, sse.MEDIA_TYPE)) != sse.MEDIA_TYPE
+        prefers_json = (
+            responses.preferred(accept, (*responses.OFFERED, graphql_sse.MEDIA_TYPE)) != graphql_sse.MEDIA_TYPE
+        )
         if prefers_json and stream.kind is not OperationType.SUBSCRIPTION:
             return None
         if stream.kind is OperationType.MUTATION:
@@ -142,10 +146,10 @@ class Endpoint(GraphQL[Any, None]):
         """
         check_method(request.scope["method"])
         response = await super().get_sub_response(request)
-        response.media_type = answers.preferred(accepted(request))
+        response.media_type = responses.preferred(accepted(request))
         if response.media_type is None and not self._wants_page(request):
-            message = f"Answers come as {answers.GRAPHQL_RESPONSE} or {answers.JSON}."
-            raise answers.RequestRefused(406, "NOT_ACCEPTABLE", message)
+            message = f"Answers come as {responses.GRAPHQL_RESPONSE} or {responses.JSON}."
+            raise responses.RequestRefused(406, "NOT_ACCEPTABLE", message)
         return response
 
     async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Any:
@@ -157,12 +161,12 @@ class Endpoint(GraphQL[Any, None]):
         return self._wants_page(request)
 
     def _wants_page(self, request: Any) -> bool:
-        offered = (answers.JSON, answers.GRAPHQL_RESPONSE, answers.HTML)
+        offered = (responses.JSON, responses.GRAPHQL_RESPONSE, responses.HTML)
         return (
             self.page is not None
             and request.method == "GET"
             and "query" not in request.query_params
-            and answers.preferred(request.headers.get("accept", ""), offered) == answers.HTML
+            and responses.preferred(request.headers.get("accept", ""), offered) == responses.HTML
         )
 
     async def render_graphql_ide(self, request: Request) -> Response:
@@ -181,7 +185,7 @@ class Endpoint(GraphQL[Any, None]):
 
     def encode_json(self, data: object) -> bytes:
         """UTF-8 JSON."""
-        return answers.encode(data)
+        return responses.encode(data)
 
     async def execute_single(
         self,
@@ -205,7 +209,7 @@ class Endpoint(GraphQL[Any, None]):
     def _refused(self, errors: Sequence[GraphQLError], response: Response) -> None:
         """Set the status of an operation that wasn't executed: it goes by the media type and the first error."""
         details = errors[0].extensions or {}
-        refused = 400 if response.media_type == answers.GRAPHQL_RESPONSE else 200
+        refused = 400 if response.media_type == responses.GRAPHQL_RESPONSE else 200
         response.status_code = STATUSES.get(str(details.get("code")), refused)
         if "retryAfter" in details:
             response.headers["retry-after"] = str(details["retryAfter"])
@@ -223,8 +227,8 @@ class Endpoint(GraphQL[Any, None]):
         self, response_data: GraphQLHTTPResponse | list[GraphQLHTTPResponse], sub_response: Response
     ) -> Response:
         """The HTTP response, with what fields added to it."""
-        media_type = sub_response.media_type or answers.JSON
-        response = answers.respond(self.encode_json(response_data), media_type, sub_response.status_code or 200)
+        media_type = sub_response.media_type or responses.JSON
+        response = responses.respond(self.encode_json(response_data), media_type, sub_response.status_code or 200)
         response.headers.raw.extend(sub_response.headers.raw)
         response.background = sub_response.background
         return response
@@ -246,8 +250,8 @@ async def _received(request: Request) -> GraphQLRequestData:
     content_type = request.headers.get("content-type", "")
     if request.method == "GET":
         return requests.from_query(dict(request.query_params))
-    if uploads.is_multipart(content_type):
-        return await uploads.received(request)
+    if multipart.is_multipart(content_type):
+        return await multipart.received(request)
     return requests.from_body(content_type, await request.body())
 
 
@@ -264,7 +268,7 @@ def check_method(method: str) -> None:
     """
     if method not in ("GET", "POST"):
         message = "GraphQL is served by GET and POST."
-        raise answers.RequestRefused(405, "METHOD_NOT_ALLOWED", message, {"allow": "GET, POST"})
+        raise responses.RequestRefused(405, "METHOD_NOT_ALLOWED", message, {"allow": "GET, POST"})
 
 
 def check_kind(kind: OperationType | None, method: str) -> None:
@@ -274,10 +278,10 @@ def check_kind(kind: OperationType | None, method: str) -> None:
         answers.RequestRefused: 405 for a mutation by GET, 400 for a subscription.
     """
     if kind is OperationType.SUBSCRIPTION:
-        raise answers.RequestRefused(400, "BAD_REQUEST", "A subscription needs a stream; this is one answer.")
+        raise responses.RequestRefused(400, "BAD_REQUEST", "A subscription needs a stream; this is one answer.")
     if kind is OperationType.MUTATION and method == "GET":
         message = "A mutation is sent by POST."
-        raise answers.RequestRefused(405, "METHOD_NOT_ALLOWED", message, {"allow": "POST"})
+        raise responses.RequestRefused(405, "METHOD_NOT_ALLOWED", message, {"allow": "POST"})
 
 
 def request_id(request: Request) -> str:

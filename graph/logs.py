@@ -54,7 +54,7 @@ def configure(log_format: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.INFO)
-    # The server's own access lines would show the tokens of mailed links: `graph.traffic` writes them without.
+    # The server's own access lines would show the tokens of mailed links: `graph.http.access_log` writes them without.
     logging.getLogger("uvicorn.access").disabled = True
     for noisy in ("tortoise", "aiosqlite", "asyncio"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

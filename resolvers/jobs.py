@@ -2,7 +2,8 @@
 
 A job is `async def name(scope: Scope) -> int`: what is due by the scope's clock is done, once for each occasion however
 many workers run it, and the number of occasions comes back. Each row is a transaction of its own that takes its
-occasion (`models.mail.idempotency_keys.take`) beside what it changes; `graph/jobs.py` says which jobs run, and how often.
+occasion (`models.mail.idempotency_keys.take`) beside what it changes; `graph/worker/jobs.py` says which jobs run, and
+how often.
 """
 
 import asyncio

@@ -11,8 +11,8 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from graph import uploads
-from graph.commands import main
+from graph.cli.main import main
+from graph.http import multipart
 from models.accounts import wishes as waiting
 from models.accounts.wishes import WishKind
 from models.documents.documents import Document
@@ -65,14 +65,14 @@ def _always_after(act: Act) -> Act:
 
 
 def _receiving() -> None:
-    take = uploads.Part.take
+    take = multipart.Part.take
 
-    def dying(part: uploads.Part, data: bytes) -> None:
+    def dying(part: multipart.Part, data: bytes) -> None:
         take(part, data)
         if part.filename is not None and MARK in part.filename and part.size > 300_000:
             die()
 
-    uploads.Part.take = dying  # type: ignore[method-assign]
+    multipart.Part.take = dying  # type: ignore[method-assign]
 
 
 def _amid_the_content() -> None:

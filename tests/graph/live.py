@@ -19,7 +19,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 from graph.app import create_app
-from graph.serving import PROTOCOLS
+from graph.cli.serve import PROTOCOLS
 from graph.settings import Settings
 from models.accounts import sessions
 from models.accounts.accounts import Account

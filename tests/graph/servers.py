@@ -14,7 +14,7 @@ from typing import Self
 import httpx
 
 ROOT = Path(__file__).parents[2]
-COMMAND = "from graph.commands import main; main()"
+COMMAND = "from graph.cli.main import main; main()"
 START_SECONDS = 30
 STOP_SECONDS = 30
 # Nothing of the developer's own settings may reach the server.

@@ -2,7 +2,7 @@
 
 import pytest
 
-from graph import accept
+from graph.http import accept
 from models.accounts.accounts import Language
 
 

@@ -11,8 +11,9 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from graph import logs, starting
+from graph import logs
 from graph.app import create_app, office_of
+from graph.worker import starting
 from models.accounts import accounts
 from models.accounts.sessions import Session
 from models.accounts.wishes import Wish

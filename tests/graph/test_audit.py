@@ -9,7 +9,7 @@ import socket
 import pytest
 import uvicorn
 
-from graph.bodies import Bodies
+from graph.http.body_limit import Bodies
 from tests.graph import toys
 
 MODULES = os.environ.get("RATTACHE_NODE_MODULES", "")

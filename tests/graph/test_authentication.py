@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from graph.authentication import COOKIE, DEVICE_COOKIE
+from graph.http.authentication import COOKIE, DEVICE_COOKIE
 from models.accounts.sessions import Session
 from models.db import database
 from tests import factories

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from graph.bodies import Bodies
+from graph.http.body_limit import Bodies
 from tests.graph import forms, toys
 
 BODY = b'{"query": "{ hello }"}'

@@ -12,12 +12,12 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from graph import readers
-from graph.broadcasts import Broadcast
-from graph.costs import Limits
-from graph.deliveries import Deliveries
-from graph.executions import Executions
-from graph.metrics import Metrics
+from graph.execution.complexity import Limits
+from graph.execution.executor import Executions
+from graph.http.metrics import Metrics
+from graph.live import send_queue
+from graph.live.broadcast import Broadcast
+from graph.live.deliveries import Deliveries
 from models.accounts.accounts import Account, Language
 from models.attachments.attachments import Attachment, AttachmentStatus, Role
 from models.events import events
@@ -313,8 +313,8 @@ async def test_each_reader_is_answered_in_their_own_language(url: str) -> None:
 async def test_a_reader_that_stops_reading_is_cut_off_and_takes_up_again_by_its_cursor(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(readers, "STALL_SECONDS", 0.5)
-    monkeypatch.setattr(readers, "LINGER_SECONDS", 60)
+    monkeypatch.setattr(send_queue, "STALL_SECONDS", 0.5)
+    monkeypatch.setattr(send_queue, "LINGER_SECONDS", 60)
     home = await house()
     wide = " ".join(f"c{number}: cursor" for number in range(99))
     long = f"subscription ($after: String) {{ attachmentStatusChanged(after: $after) {{ cursor {wide} }} }}"

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from graph import storage as stores
+from graph.files import storage as stores
 from graph.settings import in_clear, mistyped
 from models.errors.errors import StorageAway
 from resolvers import storage

@@ -35,7 +35,7 @@ def run(folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedP
         "COLUMNS": "200",
         **settings,
     }
-    command = [sys.executable, "-m", "graph.commands", *arguments]
+    command = [sys.executable, "-m", "graph.cli.main", *arguments]
     return subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, timeout=60, check=False,
         stdin=subprocess.DEVNULL,
@@ -64,7 +64,7 @@ def test_help_names_every_command(tmp_path: Path) -> None:
 def test_a_command_that_logs_an_error_shows_no_values_of_variables(tmp_path: Path) -> None:
     program = """
 import sys, structlog
-from graph import console
+from graph.cli import console
 sys.argv[1:] = ["export-schema"]
 try:
     console.run()
@@ -279,7 +279,7 @@ def test_a_busy_machine_makes_no_crash_of_a_process_that_used_the_store(tmp_path
         "    os.sched_setaffinity(0, {0})\n"
         "from obstore import delete_async, put_async\n"
         "from obstore.store import LocalStore\n"
-        "from graph.commands import end\n"
+        "from graph.cli.main import end\n"
         "async def use():\n"
         "    store = LocalStore(sys.argv[1], mkdir=True)\n"
         "    await put_async(store, 'k', b'content')\n"

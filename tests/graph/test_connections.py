@@ -13,8 +13,9 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
 
-from graph import connections, forms
-from graph.connections import MOST_HEAD_BYTES, Connections
+from graph.http import connections
+from graph.http.connections import MOST_HEAD_BYTES, Connections
+from graph.pages import forms
 from tests.graph import live
 from tests.graph.apps import settings_of
 from tests.graph.wire import Wire, head

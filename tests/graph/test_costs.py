@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from graphql import GraphQLSchema, build_schema, get_introspection_query, parse
 
-from graph import costs
-from graph.costs import Limits, Tally
+from graph.execution import complexity
+from graph.execution.complexity import Limits, Tally
 from tests.graph.toys import ask, code
 
 SCHEMA: GraphQLSchema = build_schema("""
@@ -27,7 +27,7 @@ LIMITS = Limits()
 def count(query: str, variables: dict[str, Any] | None = None) -> Tally:
     document = parse(query)
     operation: Any = document.definitions[0]
-    return costs.Count(SCHEMA, document, LIMITS, costs.sizes(operation, variables or {})).operation(operation)
+    return complexity.Count(SCHEMA, document, LIMITS, complexity.sizes(operation, variables or {})).operation(operation)
 
 
 @pytest.mark.parametrize(
@@ -85,14 +85,16 @@ def test_introspection_costs_apart_by_average_lists() -> None:
 
 
 def test_graphiql_introspection_is_well_within_limits() -> None:
-    assert costs.over(count(get_introspection_query(input_value_deprecation=True)), replace(LIMITS, fields=400)) == []
+    assert (
+        complexity.over(count(get_introspection_query(input_value_deprecation=True)), replace(LIMITS, fields=400)) == []
+    )
 
 
 def test_introspection_amplified_by_aliases_is_over_its_cost() -> None:
     names = " ".join(f"a{number}: name" for number in range(90))
     tally = count(f"{{ __schema {{ types {{ fields {{ type {{ fields {{ args {{ {names} }} }} }} }} }} }} }}")
     assert tally.introspection_cost > 4_000
-    assert costs.over(tally, replace(LIMITS, introspection_cost=4_000))[0].message == (
+    assert complexity.over(tally, replace(LIMITS, introspection_cost=4_000))[0].message == (
         f"The operation is too complex: introspection cost {tally.introspection_cost}, at most 4000."
     )
 
@@ -125,8 +127,8 @@ ACCOUNT = build_schema("""
 def test_generous_account_query_is_within_limits() -> None:
     document = parse(ME)
     operation: Any = document.definitions[0]
-    tally = costs.Count(ACCOUNT, document, LIMITS, costs.sizes(operation, {})).operation(operation)
-    assert costs.over(tally, LIMITS) == []
+    tally = complexity.Count(ACCOUNT, document, LIMITS, complexity.sizes(operation, {})).operation(operation)
+    assert complexity.over(tally, LIMITS) == []
     assert tally.fixed == 30_116 < LIMITS.cost
 
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from graph import demo, serving
-from graph.demo import ForeignWorld
+from graph.cli import demo, serve
+from graph.cli.demo import ForeignWorld
 from graph.settings import SettingsRefused
 from models.accounts.accounts import Account
 from models.accounts.tokens import OneTimeToken
@@ -109,7 +109,7 @@ def test_the_demo_refuses_to_start_where_an_installation_is_set(
         monkeypatch.setenv(name, value)
     sentence = f"--demo has known passwords and a world of its own on this machine: start it without {named}."
     with pytest.raises(SettingsRefused) as refused:
-        serving.read("127.0.0.1", 8000, with_demo=True)
+        serve.read("127.0.0.1", 8000, with_demo=True)
     assert str(refused.value) == sentence
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
-from graph.storage import store_of
+from graph.files.storage import store_of
 from models.accounts.accounts import Account
 from models.db import database
 from models.documents.documents import Document

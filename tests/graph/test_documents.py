@@ -4,8 +4,8 @@ from typing import Any
 
 from graphql import OperationType, build_schema
 
-from graph.costs import Limits
-from graph.documents import Documents
+from graph.execution.complexity import Limits
+from graph.execution.document_cache import Documents
 from tests.graph import toys
 
 SCHEMA = build_schema("""

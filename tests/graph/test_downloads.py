@@ -11,8 +11,8 @@ from urllib.parse import unquote
 import httpx
 import pytest
 
-from graph import downloads
-from graph.authentication import COOKIE
+from graph.files import downloads
+from graph.http.authentication import COOKIE
 from models.accounts.accounts import Account, AccountState
 from models.documents.documents import Document, DocumentState
 from tests import factories

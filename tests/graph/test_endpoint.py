@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from starlette.requests import Request
 from starlette.responses import Response
 
-from graph.bodies import Bodies
-from graph.costs import Limits
+from graph.execution.complexity import Limits
+from graph.http.body_limit import Bodies
 from tests.graph import toys
 from tests.graph.toys import GRAPHQL, JSON, Context, ask, client, code, endpoint
 

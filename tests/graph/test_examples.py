@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from graph import demo, graphiql
+from graph.cli import demo
+from graph.pages import graphiql
 from models.db import database
 from resolvers.scope import Office, Scope
 from schema import schema

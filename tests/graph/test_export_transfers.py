@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from graph import transfers
+from graph.files import transfers
 from models.accounts.accounts import Account, AccountState
 from models.attachments.attachments import Attachment, Role
 from models.db import database

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from graph.authentication import COOKIE
+from graph.http.authentication import COOKIE
 from models.accounts.accounts import Account, AccountState
 from models.accounts.actors import PlatformRole
 from models.attachments.attachments import Attachment, AttachmentService, AttachmentStatus, Role

@@ -10,7 +10,7 @@ import pytest
 from starlette.types import Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from graph import serving
+from graph.cli import serve
 from tests.graph.apps import SIGN_IN, settings_of
 from tests.graph.servers import Server
 
@@ -63,7 +63,7 @@ async def test_a_proxy_is_known_by_its_address_whichever_listener_it_comes_to(
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         seen.append(scope["client"][0])
 
-    trusted = serving.proxies(settings_of(tmp_path, forwarded_allow_ips=named))["forwarded_allow_ips"]
+    trusted = serve.proxies(settings_of(tmp_path, forwarded_allow_ips=named))["forwarded_allow_ips"]
     headers = [(b"x-forwarded-for", b"203.0.113.9")]
     scope: dict[str, Any] = {"type": "http", "client": (source, 1), "headers": headers, "scheme": "http"}
     await ProxyHeadersMiddleware(app, trusted)(scope, None, None)

@@ -9,7 +9,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from graph import graphiql, layouts
+from graph.pages import graphiql, layout
 
 SDL = Path(__file__).parents[2] / "schema" / "schema.graphql"
 
@@ -17,7 +17,7 @@ SDL = Path(__file__).parents[2] / "schema" / "schema.graphql"
 @pytest.fixture
 def browser() -> TestClient:
     """A client of a server that has the GraphiQL page and its files."""
-    routes = [Route("/graphql", graphiql.page), *graphiql.routes(), *layouts.routes()]
+    routes = [Route("/graphql", graphiql.page), *graphiql.routes(), *layout.routes()]
     return TestClient(Starlette(routes=routes))
 
 
@@ -36,24 +36,24 @@ def test_a_browser_gets_a_page_that_names_no_other_host_and_no_inline_script(bro
 
 
 def test_a_browser_gets_every_file_with_a_policy_of_its_own(browser: TestClient) -> None:
-    files = sorted(file.name for file in (layouts.STATIC / "graphiql").iterdir())
+    files = sorted(file.name for file in (layout.STATIC / "graphiql").iterdir())
     assert {"graphiql.js", "style.css", "editor.worker.js", "graphql.worker.js", "json.worker.js"} <= set(files)
     assert not [name for name in files if name.endswith(".map")]
     for name in files:
         answer = browser.get(f"/static/graphiql/{name}")
         assert (name, answer.status_code) == (name, 200)
-        assert answer.headers["content-security-policy"] == layouts.STATIC_POLICY
+        assert answer.headers["content-security-policy"] == layout.STATIC_POLICY
         assert answer.headers["x-content-type-options"] == "nosniff"
 
 
 def test_the_files_evaluate_no_text_and_load_nothing_from_elsewhere() -> None:
-    for file in (layouts.STATIC / "graphiql").glob("*.js"):
+    for file in (layout.STATIC / "graphiql").glob("*.js"):
         text = file.read_text(encoding="utf-8")
         assert (
             re.findall(r"new Function\(|[^\w.$]eval\(|import\(\s*[\"'`]https?:|importScripts\(\s*[\"'`]https?:", text)
             == []
         )
-    for file in (layouts.STATIC / "graphiql").glob("*.css"):
+    for file in (layout.STATIC / "graphiql").glob("*.css"):
         assert re.findall(r"url\(\s*[\"']?(?:https?:|//)|@import", file.read_text(encoding="utf-8")) == []
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from graph import hosts
+from graph.http import hosts
 from tests.graph.apps import ask, served, settings_of
 
 PUBLIC: dict[str, Any] = {"public_url": "https://accounts.example:8443", "smtp_url": "smtp://127.0.0.1:1"}

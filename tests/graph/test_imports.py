@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from graph import imports
-from graph.imports import NotADirectory, import_structures, report_beside
+from graph.cli import import_structures as imports
+from graph.cli.import_structures import NotADirectory, import_structures, report_beside
 from models.db.query import Page, Selection
 from models.events.events import Event
 from models.structures.directory import Tally

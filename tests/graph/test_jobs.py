@@ -14,7 +14,7 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
-from graph.jobs import JOBS, Job, Runner
+from graph.worker.jobs import JOBS, Job, Runner
 from models.accounts.accounts import Account
 from models.attachments.attachments import Attachment, AttachmentStatus, Role
 from models.db import database

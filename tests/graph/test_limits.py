@@ -9,8 +9,8 @@ import pytest
 from limits import RateLimitItemPerMinute
 from starlette.requests import HTTPConnection
 
-from graph import limits as limits_module
-from graph.limits import Limits, source_of
+from graph.http import rate_limits as limits_module
+from graph.http.rate_limits import Limits, source_of
 from models.errors.errors import RateLimited
 from tests.graph.apps import SIGN_IN, ask, served, settings_of
 from tests.proxies import Proxy

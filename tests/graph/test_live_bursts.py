@@ -11,8 +11,8 @@ from typing import Any
 import httpx
 import pytest
 
-from graph import readers
 from graph.app import office_of
+from graph.live import send_queue
 from models.structures.structures import Structure
 from resolvers.activities import api_keys
 from resolvers.scope import Scope
@@ -89,7 +89,7 @@ async def test_a_socket_with_ten_streams_receives_five_hundred_activities_on_eac
 async def test_streams_that_fall_behind_are_delivered_everything_in_order_and_once(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(readers, "MOST_FRAMES", 4)  # fewer than the streams: some find no room at each activity
+    monkeypatch.setattr(send_queue, "MOST_FRAMES", 4)  # fewer than the streams: some find no room at each activity
     assert await received(world, 50) == {str(stream): EXPECTED[:50] for stream in range(STREAMS)}
 
 

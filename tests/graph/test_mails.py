@@ -9,7 +9,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from graph import layouts, mails, previews
+from graph.pages import layout, mail_previews, mailbox
 from mailer.rendering import Letterhead
 from mailer.samples import SAMPLES
 from tests.graph.apps import served, settings_of
@@ -36,7 +36,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def browser(folder: Path) -> TestClient:
-    return TestClient(Starlette(routes=mails.routes(folder)), "http://127.0.0.1", headers={"accept-language": "en"})
+    return TestClient(Starlette(routes=mailbox.routes(folder)), "http://127.0.0.1", headers={"accept-language": "en"})
 
 
 def test_a_reader_sees_the_latest_message_first(browser: TestClient) -> None:
@@ -56,7 +56,7 @@ def test_a_reader_of_hundreds_of_messages_turns_pages_and_a_file_is_read_again_o
 
     for number in range(120):
         write(f"{number}.eml", f"number {number:03}", 1_000_000_000 + number)
-    index = mails.Index(tmp_path)
+    index = mailbox.Index(tmp_path)
 
     def subjects(page: int) -> list[str]:
         return [letter.subject for letter in index.page(page)[0]]
@@ -74,7 +74,7 @@ def test_a_reader_of_hundreds_of_messages_turns_pages_and_a_file_is_read_again_o
 def test_a_reader_is_led_from_page_to_page(tmp_path: Path) -> None:
     for number in range(51):
         (tmp_path / f"{number}.eml").write_text("Subject: x\n\n")
-    browser = TestClient(Starlette(routes=mails.routes(tmp_path)), "http://127.0.0.1")
+    browser = TestClient(Starlette(routes=mailbox.routes(tmp_path)), "http://127.0.0.1")
     first, second = (browser.get(f"/mails?page={number}&lang=en") for number in (1, 2))
     assert 'rel="next" href="/mails?page=2"' in first.text
     assert 'rel="prev" href="/mails?page=1"' in second.text
@@ -93,8 +93,8 @@ def test_a_reader_follows_a_link_of_the_text(browser: TestClient) -> None:
 
 def test_a_message_runs_no_script_and_loads_nothing(browser: TestClient) -> None:
     page = browser.get("/mails/a.eml/html")
-    assert page.headers["content-security-policy"] == mails.LETTER_POLICY
-    assert mails.LETTER_POLICY.startswith("sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'")
+    assert page.headers["content-security-policy"] == mailbox.LETTER_POLICY
+    assert mailbox.LETTER_POLICY.startswith("sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'")
     assert page.text.startswith('<html><head><base target="_blank"></head>')
 
 
@@ -119,7 +119,7 @@ def test_a_page_elsewhere_cannot_reach_the_mails_under_its_own_name(browser: Tes
 )
 def test_a_request_that_a_proxy_brought_sees_no_mail(folder: Path, header: str) -> None:
     letterhead = Letterhead("Portail <no-reply@rattache.example>", "http://127.0.0.1:8000")
-    app = Starlette(routes=[*previews.routes(letterhead), *mails.routes(folder)])
+    app = Starlette(routes=[*mail_previews.routes(letterhead), *mailbox.routes(folder)])
     browser = TestClient(app, "http://127.0.0.1", headers={header: "127.0.0.1"})
     addresses = ("/mails", "/mails/a.eml", "/mails/a.eml/html", "/mails/preview", "/mails/preview/en/weekly_recap")
     assert [browser.get(address).status_code for address in addresses] == [421] * len(addresses)
@@ -150,15 +150,15 @@ def test_check_says_that_a_public_address_needs_a_mail_server(tmp_path: Path) ->
 
 
 def test_a_reader_before_the_first_mail_is_told_there_is_none(tmp_path: Path) -> None:
-    browser = TestClient(Starlette(routes=mails.routes(tmp_path / "none")), "http://localhost")
+    browser = TestClient(Starlette(routes=mailbox.routes(tmp_path / "none")), "http://localhost")
     page = browser.get("/mails?lang=fr")
     assert page.status_code == 200
-    assert layouts.TEXTS[layouts.LANGUAGES["fr"]]["mails"]["none"] in page.text
+    assert layout.TEXTS[layout.LANGUAGES["fr"]]["mails"]["none"] in page.text
 
 
 def test_a_reader_sees_how_each_message_would_read(folder: Path) -> None:
     letterhead = Letterhead("Portail <no-reply@rattache.example>", "http://127.0.0.1:8000")
-    app = Starlette(routes=[*previews.routes(letterhead), *mails.routes(folder)])
+    app = Starlette(routes=[*mail_previews.routes(letterhead), *mailbox.routes(folder)])
     browser = TestClient(app, "http://127.0.0.1", headers={"accept-language": "en"})
     listed = browser.get("/mails/preview")
     links = re.findall(r'href="(/mails/preview/en/[\w-]+)"', listed.text)
@@ -167,7 +167,7 @@ def test_a_reader_sees_how_each_message_would_read(folder: Path) -> None:
     assert "Votre semaine" in page.text
     assert '<iframe src="/mails/preview/fr/weekly_recap/html"' in page.text
     html = browser.get("/mails/preview/fr/weekly_recap/html")
-    assert html.headers["content-security-policy"] == mails.LETTER_POLICY
+    assert html.headers["content-security-policy"] == mailbox.LETTER_POLICY
     assert "Ateliers Delmas &amp; Fils" in html.text
     assert [browser.get(f"/mails/preview/{path}").status_code for path in ("de/weekly_recap", "fr/none/html")] == [
         404

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from structlog.testing import capture_logs
 
-from graph import masking
+from graph.execution import masking
 from tests.graph import toys
 from tests.graph.toys import GRAPHQL, JSON, ask, client
 

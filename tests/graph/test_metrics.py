@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from graph import workers
-from graph.jobs import Job, Runner
-from graph.metrics import Metrics
-from graph.storage import store_of
+from graph.files.storage import store_of
+from graph.http.metrics import Metrics
+from graph.worker import workers
+from graph.worker.jobs import Job, Runner
 from mailer import messages, outbox
 from mailer.outbox import Recipient
 from models.db import database

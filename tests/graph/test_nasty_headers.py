@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from graph import accept, parameters, ranges
-from graph.authentication import cookie_of
-from graph.origins import normalised
+from graph.files import ranges
+from graph.http import accept, header_parameters
+from graph.http.authentication import cookie_of
+from graph.http.csrf import normalised
 from tests.graph.apps import served, settings_of
 from tests.graph.test_limits import connection_from
 
@@ -84,7 +85,7 @@ async def test_a_client_sends_a_nasty_header_and_costs_little(
 READERS: dict[str, tuple[Callable[[str], Any], str]] = {
     "accept": (accept.ranges, "text/html;"),
     "accept-language": (accept.language_of, "fr;q="),
-    "content-disposition": (parameters.parse, 'form-data; name="'),
+    "content-disposition": (header_parameters.parse, 'form-data; name="'),
     "cookie": (
         lambda value: cookie_of(connection_from("203.0.113.7", cookie=value), "rattache_session"),
         'rattache_session="',

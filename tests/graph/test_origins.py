@@ -3,7 +3,7 @@
 import pytest
 from starlette.requests import HTTPConnection
 
-from graph.origins import Trusted, may_use_cookie, normalised
+from graph.http.csrf import Trusted, may_use_cookie, normalised
 
 TRUSTED = Trusted("https://portal.example/base/", ("https://app.example", "http://localhost:3000"))
 

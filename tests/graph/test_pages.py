@@ -9,8 +9,8 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.testclient import TestClient
 
-from graph import layouts, pages
-from graph.origins import Trusted
+from graph.http.csrf import Trusted
+from graph.pages import account, layout
 from models.accounts.accounts import Language
 from models.accounts.tokens import Purpose
 from models.errors.errors import (
@@ -97,8 +97,8 @@ def browser(desk: Desk) -> TestClient:
         yield desk
 
     trusted = Trusted("https://portal.example")
-    routes = pages.routes(acts, explain, trusted=trusted, sign_in_url="/graphql")
-    routes += pages.home_routes(sdl="type Query { a: Int }", graphiql=True, mails=False) + layouts.routes()
+    routes = account.routes(acts, explain, trusted=trusted, sign_in_url="/graphql")
+    routes += account.home_routes(sdl="type Query { a: Int }", graphiql=True, mails=False) + layout.routes()
     return TestClient(Starlette(routes=routes), headers={"accept-language": "en"})
 
 
@@ -110,7 +110,7 @@ def test_a_scanner_opening_a_link_changes_nothing(browser: TestClient, desk: Des
     assert desk.done == []
     assert page.headers["referrer-policy"] == "no-referrer"
     assert page.headers["cache-control"] == "no-store"
-    assert page.headers["content-security-policy"] == layouts.POLICY
+    assert page.headers["content-security-policy"] == layout.POLICY
     assert "set-cookie" not in page.headers
 
 
@@ -301,7 +301,7 @@ def test_both_languages_have_the_same_texts() -> None:
     def keys(texts: object) -> object:
         return {name: keys(value) for name, value in texts.items()} if isinstance(texts, dict) else None
 
-    assert keys(layouts.TEXTS[Language.FR]) == keys(layouts.TEXTS[Language.EN])
+    assert keys(layout.TEXTS[Language.FR]) == keys(layout.TEXTS[Language.EN])
 
 
 def test_a_visitor_finds_what_the_server_offers(browser: TestClient) -> None:

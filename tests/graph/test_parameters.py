@@ -2,7 +2,7 @@
 
 import pytest
 
-from graph import parameters
+from graph.http import header_parameters
 
 
 @pytest.mark.parametrize(
@@ -21,4 +21,4 @@ from graph import parameters
     ],
 )
 def test_a_header_is_taken_apart(header: str, value: str, given: dict[str, str]) -> None:
-    assert parameters.parse(header) == (value, given)
+    assert header_parameters.parse(header) == (value, given)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from graph import permissions
+from graph import file_permissions
 from tests.graph.apps import settings_of
 from tests.graph.servers import Server
 from tests.graph.test_commands import HEADER, run
@@ -55,6 +55,6 @@ def test_a_data_folder_that_holds_other_things_is_left_as_it_is(tmp_path: Path) 
         (settings.data_dir / name).touch()
         (settings.data_dir / name).chmod(0o644)
     settings.data_dir.chmod(0o755)
-    assert permissions.narrow(settings) == []
+    assert file_permissions.narrow(settings) == []
     modes = [stat.S_IMODE(path.stat().st_mode) for path in (settings.data_dir, *sorted(settings.data_dir.iterdir()))]
     assert modes == [0o755, 0o644, 0o600]

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from graph import ranges
+from graph.files import ranges
 
 TAG = '"abc"'
 

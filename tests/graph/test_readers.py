@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from graph import readers
-from graph.readers import Reader
+from graph.live import send_queue
+from graph.live.send_queue import Reader
 
 
 class Client:
@@ -50,7 +50,7 @@ async def test_frames_arrive_whole_and_in_order_and_none_after_the_last() -> Non
 @pytest.fixture
 def short_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """A fifth of a second for a client to take something."""
-    monkeypatch.setattr(readers, "STALL_SECONDS", 0.2)
+    monkeypatch.setattr(send_queue, "STALL_SECONDS", 0.2)
 
 
 @pytest.mark.usefixtures("short_patience")
@@ -80,7 +80,7 @@ async def test_one_who_leaves_what_waits_unread_is_told_once_and_gets_only_that(
 async def test_one_who_takes_a_large_frame_little_by_little_is_reading() -> None:
     client = Client()
     client.unread = 1_000
-    client.reader.put("large", 2 * readers.MOST_CHARACTERS)
+    client.reader.put("large", 2 * send_queue.MOST_CHARACTERS)
     for _ in range(16):
         await asyncio.sleep(0.05)
         client.unread -= 1
@@ -90,7 +90,9 @@ async def test_one_who_takes_a_large_frame_little_by_little_is_reading() -> None
     client.reader.abandon()
 
 
-@pytest.mark.parametrize(("frames", "size"), [(readers.MOST_FRAMES + 1, 1), (9, readers.MOST_CHARACTERS // 8 + 1)])
+@pytest.mark.parametrize(
+    ("frames", "size"), [(send_queue.MOST_FRAMES + 1, 1), (9, send_queue.MOST_CHARACTERS // 8 + 1)]
+)
 async def test_one_to_whom_much_is_on_its_way_is_full_until_it_is_read(frames: int, size: int) -> None:
     client = Client()
     for number in range(frames):
@@ -104,7 +106,7 @@ async def test_one_to_whom_much_is_on_its_way_is_full_until_it_is_read(frames: i
 
 async def test_one_large_frame_alone_leaves_room() -> None:
     client = Client()
-    client.reader.put("large", 2 * readers.MOST_CHARACTERS)
+    client.reader.put("large", 2 * send_queue.MOST_CHARACTERS)
     await asyncio.sleep(0.01)
     assert not client.reader.is_full
     client.reader.abandon()
@@ -134,7 +136,7 @@ async def test_a_broken_connection_is_told_once_and_lets_the_replay_go() -> None
 
 
 async def test_a_last_frame_that_nobody_reads_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(readers, "LINGER_SECONDS", 0.05)
+    monkeypatch.setattr(send_queue, "LINGER_SECONDS", 0.05)
     client = Client()
     client.reader.end("end")
     await asyncio.sleep(0.1)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from graph import scanners
-from graph.scanners import Clamd
+from graph.files import clamav
+from graph.files.clamav import Clamd
 from models.errors.errors import StorageAway
 from tests.proxies import Proxy
 
@@ -98,7 +98,7 @@ async def test_a_socket_in_the_file_system_serves_as_well(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("talk", [silent, hanging_up, babbling])
 async def test_no_verdict_is_not_a_clean_one(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scanners, "SECONDS", 0.5)
+    monkeypatch.setattr(clamav, "SECONDS", 0.5)
     async with listening(talk) as scanner:
         with pytest.raises(StorageAway):
             await scanner(_pieces(b"x" * 30))
@@ -113,7 +113,7 @@ async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
 
 
 async def test_a_slow_scanner_that_answers_pings_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scanners, "DOUBT_SECONDS", 0.1)
+    monkeypatch.setattr(clamav, "DOUBT_SECONDS", 0.1)
     async with listening(slow) as scanner:
         assert await scanner(_pieces(b"x" * 30)) is None
 
@@ -127,7 +127,7 @@ async def test_a_scanner_that_falls_silent_is_given_up_and_asked_again_afterward
             with pytest.raises(StorageAway):
                 await scanner(_pieces(EICAR))
             # given up by the ping that isn't answered, not by the bound of a scan that goes on
-            assert asyncio.get_running_loop().time() - began < scanners.SECONDS
+            assert asyncio.get_running_loop().time() - began < clamav.SECONDS
             proxy.resume()
             assert await scanner(_pieces(EICAR)) == "Eicar-Test-Signature"
 
@@ -145,5 +145,5 @@ async def test_nobody_listening_is_away(tmp_path: Path) -> None:
 
 
 def test_no_address_is_no_scanner() -> None:
-    assert scanners.scanner_of(None) is None
-    assert scanners.scanner_of("tcp://h:1") == Clamd("tcp://h:1")
+    assert clamav.scanner_of(None) is None
+    assert clamav.scanner_of("tcp://h:1") == Clamd("tcp://h:1")

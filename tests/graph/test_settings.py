@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from graph import keys, settings
+from graph import secret_key, settings
 from graph.settings import Settings, SettingsRefused
 from tests.graph.apps import settings_of
 
@@ -143,23 +143,23 @@ def test_secrets_are_not_shown_with_the_settings(tmp_path: Path) -> None:
 
 def test_the_key_is_made_once_and_read_by_nobody_else(tmp_path: Path) -> None:
     given = settings_of(tmp_path)
-    key = keys.application_key(given)
+    key = secret_key.application_key(given)
     kept = tmp_path / "data" / "secret-key"
     assert len(key) == 64
-    assert keys.application_key(given) == key
+    assert secret_key.application_key(given) == key
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
     assert [path.name for path in kept.parent.iterdir()] == ["secret-key"]
 
 
 def test_the_key_that_is_set_comes_first(tmp_path: Path) -> None:
-    assert keys.application_key(settings_of(tmp_path, secret_key="s" * 32)) == "s" * 32
+    assert secret_key.application_key(settings_of(tmp_path, secret_key="s" * 32)) == "s" * 32
     assert not (tmp_path / "data").exists()
 
 
 def test_a_key_that_can_not_be_kept_is_refused(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("a file where the folder should be")
     with pytest.raises(SettingsRefused, match=re.escape("set SECRET_KEY or DATA_DIR")):
-        keys.application_key(settings_of(tmp_path))
+        secret_key.application_key(settings_of(tmp_path))
 
 
 def test_every_setting_is_in_the_readme_with_its_default() -> None:

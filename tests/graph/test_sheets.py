@@ -2,8 +2,8 @@
 
 import pytest
 
-from graph import sheets
-from graph.sheets import Sheet, harmless
+from graph.files import csv_sheets
+from graph.files.csv_sheets import Sheet, harmless
 from models.accounts.accounts import Language
 from models.attachments.attachments import AttachmentStatus, Role
 from models.events import summaries
@@ -52,9 +52,9 @@ def test_a_file_begins_with_the_byte_order_mark_and_the_columns_in_the_readers_l
 
 
 def test_every_value_that_an_export_shows_has_words() -> None:
-    assert set(sheets.IDENTIFIER_TYPES) == set(IdentifierType)
-    assert set(sheets.KINDS) == set(StructureKind)
-    assert set(sheets.STRUCTURE_STATUSES) == set(StructureStatus)
-    assert set(sheets.STATUSES) == set(AttachmentStatus) - {AttachmentStatus.REFUSED, AttachmentStatus.REMOVED}
-    assert set(sheets.MODES) == set(SubscriptionMode)
+    assert set(csv_sheets.IDENTIFIER_TYPES) == set(IdentifierType)
+    assert set(csv_sheets.KINDS) == set(StructureKind)
+    assert set(csv_sheets.STRUCTURE_STATUSES) == set(StructureStatus)
+    assert set(csv_sheets.STATUSES) == set(AttachmentStatus) - {AttachmentStatus.REFUSED, AttachmentStatus.REMOVED}
+    assert set(csv_sheets.MODES) == set(SubscriptionMode)
     assert set(summaries.ROLES) == set(Role)

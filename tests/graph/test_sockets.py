@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from graph import sockets
-from graph.sockets import Pace
+from graph.http import sockets
+from graph.http.sockets import Pace
 from tests.graph import live
 from tests.graph.apps import settings_of
 from tests.graph.servers import ROOT

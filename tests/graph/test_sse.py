@@ -13,7 +13,7 @@ from typing import Any, Self
 import httpx
 import pytest
 
-from graph import streaming
+from graph.live import hub
 from models.accounts.sessions import Session
 from models.attachments.attachments import AttachmentStatus
 from models.db import database
@@ -275,7 +275,7 @@ async def test_a_server_that_stops_tells_readers_to_connect_again(sqlite_templat
 @pytest.fixture
 def quick_pings(monkeypatch: pytest.MonkeyPatch) -> None:
     """A sign of life each fifth of a second, by a server that starts after this."""
-    monkeypatch.setattr(streaming, "PING_SECONDS", 0.2)
+    monkeypatch.setattr(hub, "PING_SECONDS", 0.2)
 
 
 async def test_an_idle_stream_gives_signs_of_life(quick_pings: None, url: str) -> None:

@@ -11,7 +11,7 @@ import asyncpg
 import httpx
 import pytest
 
-from graph import executions
+from graph.execution import executor
 from models.accounts.accounts import Account
 from models.db import database
 from models.events.events import Event
@@ -31,8 +31,8 @@ SENTENCES = {
 @pytest.fixture
 async def url(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[str]:
     """The address of a server that gives an operation one second."""
-    assert executions.OPERATION_SECONDS == 30
-    monkeypatch.setattr(executions, "OPERATION_SECONDS", 1.0)
+    assert executor.OPERATION_SECONDS == 30
+    monkeypatch.setattr(executor, "OPERATION_SECONDS", 1.0)
     async with live.served(settings_of(tmp_path, database_url, rate_limits=False)) as url:
         yield url
 

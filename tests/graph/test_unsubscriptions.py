@@ -11,7 +11,7 @@ import pytest
 
 from graph.app import office_of
 from graph.settings import Settings
-from graph.workers import courier
+from graph.worker.workers import courier
 from mailer.courier import Courier
 from models.accounts.accounts import Account
 from models.attachments.attachments import Attachment, AttachmentStatus

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from graph import uploads
+from graph.http import multipart
 from models.accounts.accounts import Account
 from models.documents.documents import Document
 from tests import factories
@@ -184,13 +184,13 @@ async def test_files_are_given_back_after_every_request(
     client: httpx.AsyncClient, owner: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spools: list[Any] = []
-    make = uploads._spool
+    make = multipart._spool
 
     def remembered() -> Any:
         spools.append(make())
         return spools[-1]
 
-    monkeypatch.setattr(uploads, "_spool", remembered)
+    monkeypatch.setattr(multipart, "_spool", remembered)
     session = await bearer(client, owner)
     await add(client, session)
     await send(client, WRONG["cut off in a file"], **session)

@@ -10,7 +10,7 @@ import pytest
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from graph.wakings import Wakings
+from graph.live.wakeups import Wakings
 from models.db import database
 from tests.proxies import Proxy
 

@@ -12,7 +12,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
 
-from graph import readers, streaming, websockets
+from graph.live import graphql_ws, hub, send_queue
 from models.accounts import accounts
 from models.accounts.accounts import Account
 from tests import factories
@@ -52,8 +52,8 @@ async def test_the_subprotocol_is_found_among_others(url: str) -> None:
 
 
 async def test_a_client_that_says_nothing_is_closed_with_4408(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert websockets.INIT_SECONDS == 5
-    monkeypatch.setattr(websockets, "INIT_SECONDS", 0.2)
+    assert graphql_ws.INIT_SECONDS == 5
+    monkeypatch.setattr(graphql_ws, "INIT_SECONDS", 0.2)
     async with Reader.at(url, init=False) as reader:
         assert await reader.close_code() == 4408
     async with Reader.at(url) as reader:
@@ -279,8 +279,8 @@ async def test_pings_are_answered_before_and_after_the_initialisation(url: str) 
 @pytest.fixture
 def quick_pings(monkeypatch: pytest.MonkeyPatch) -> None:
     """A sign of life asked for each fifth of a second, by a server that starts after this."""
-    assert streaming.PING_SECONDS == 20
-    monkeypatch.setattr(streaming, "PING_SECONDS", 0.2)
+    assert hub.PING_SECONDS == 20
+    monkeypatch.setattr(hub, "PING_SECONDS", 0.2)
 
 
 async def test_the_server_pings_and_gives_up_who_never_answers(quick_pings: None, url: str) -> None:
@@ -379,8 +379,8 @@ async def test_a_socket_has_at_most_a_hundred_streams_at_once(url: str) -> None:
 async def test_a_reader_that_reads_nothing_is_cut_off_and_hinders_nobody(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(readers, "STALL_SECONDS", 0.5)
-    monkeypatch.setattr(readers, "LINGER_SECONDS", 60)
+    monkeypatch.setattr(send_queue, "STALL_SECONDS", 0.5)
+    monkeypatch.setattr(send_queue, "LINGER_SECONDS", 60)
     _, token = await signed_in()
     async with Reader.at(url, token, max_queue=1) as slow, Reader.at(url, token) as quick:
         big = "{ __schema { types { name description fields { name description args { name description } } } } }"
@@ -399,8 +399,8 @@ async def test_a_reader_that_reads_nothing_is_cut_off_and_hinders_nobody(
 async def test_a_reader_that_never_reads_again_is_given_up_with_what_waits_for_it(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(readers, "STALL_SECONDS", 0.3)
-    monkeypatch.setattr(readers, "LINGER_SECONDS", 0.3)
+    monkeypatch.setattr(send_queue, "STALL_SECONDS", 0.3)
+    monkeypatch.setattr(send_queue, "LINGER_SECONDS", 0.3)
     _, token = await signed_in()
     async with Reader.at(url, token, max_queue=1) as slow:
         big = "{ __schema { types { name description fields { name description args { name description } } } } }"

@@ -11,8 +11,8 @@ from graphql import GraphQLError
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from graph.bodies import Bodies
 from graph.endpoint import Endpoint
+from graph.http.body_limit import Bodies
 from models.errors.errors import (
     DatabaseAway,
     Forbidden,

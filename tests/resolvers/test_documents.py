@@ -2,7 +2,7 @@
 
 import pytest
 
-from graph.storage import store_of
+from graph.files.storage import store_of
 from models.accounts.accounts import AccountState
 from models.db.query import Page, Selection
 from models.documents.documents import Document, DocumentFilter, DocumentState, DocumentType

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from graph.storage import store_of
+from graph.files.storage import store_of
 from models.documents.documents import Document, DocumentState, DocumentType
 from models.errors.errors import StorageAway
 from models.events.events import Event

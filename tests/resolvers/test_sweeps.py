@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from graph.storage import store_of
+from graph.files.storage import store_of
 from models.documents.documents import Document, DocumentType
 from resolvers import storage
 from resolvers.documents import documents, sweeps

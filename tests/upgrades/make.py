@@ -24,7 +24,8 @@ from typing import Any
 
 import httpx
 
-from graph import app, demo
+from graph import app
+from graph.cli import demo
 from models.db import database
 from resolvers.activities import api_keys
 from resolvers.scope import Scope

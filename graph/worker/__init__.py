@@ -1,0 +1,1 @@
+"""The worker: courier and jobs, inside the server or alone."""
