@@ -44,8 +44,8 @@ from resolvers import security_log
 from resolvers.scope import Office
 from resolvers.signed_urls import Signer
 from schema import schema, sdl
-from schema.context import Context
-from schema.wording import explain
+from schema.base.context import Context
+from schema.words.wording import explain
 
 
 def office_of(

@@ -8,23 +8,23 @@ from graphql import GraphQLError
 from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
 
-from schema import arguments, enums, lengths, scalars  # noqa: F401 - the enums are described before anything uses them
-from schema.accounts import AccountMutation, AccountQuery
+from schema.accounts.accounts import AccountMutation, AccountQuery
+from schema.accounts.deactivation import DeactivationMutation
+from schema.accounts.sessions import SessionMutation
 from schema.activities import ActivityMutation
-from schema.attachments import AttachmentMutation
+from schema.attachments.attachments import AttachmentMutation
+from schema.attachments.escalations import EscalationMutation, EscalationQuery
+from schema.attachments.offers import OfferMutation
+from schema.attachments.refused_structures import RefusalMutation
+from schema.attachments.vacancies import VacancyQuery
+from schema.base import arguments, lengths, scalars
+from schema.base.lookups import LookupQuery
 from schema.changes import ChangeQuery, Subscription
-from schema.deactivations import DeactivationMutation
-from schema.documents import DocumentMutation, DocumentQuery
-from schema.escalations import EscalationMutation, EscalationQuery
-from schema.lookups import LookupQuery
-from schema.offers import OfferMutation
-from schema.refusals import RefusalMutation
-from schema.services import ServiceMutation
-from schema.sessions import SessionMutation
-from schema.structures import StructureMutation, StructureQuery
-from schema.subscriptions import SpaceSubscriptionMutation
-from schema.uploads import SCALARS
-from schema.vacancies import VacancyQuery
+from schema.documents.documents import DocumentMutation, DocumentQuery
+from schema.documents.uploads import SCALARS
+from schema.structures.services import ServiceMutation
+from schema.structures.structures import StructureMutation, StructureQuery
+from schema.subscriptions.subscriptions import SpaceSubscriptionMutation
 
 Query: Any = merge_types(
     "Query", (LookupQuery, AccountQuery, StructureQuery, DocumentQuery, EscalationQuery, VacancyQuery, ChangeQuery)

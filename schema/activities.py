@@ -13,15 +13,15 @@ from resolvers.activities import activities
 from resolvers.activities.activities import NewActivity
 from resolvers.scope import Scope
 from resolvers.structures import services, structures
-from schema import ids as global_ids
-from schema.context import Info
-from schema.errors import UserError, mutation, user_errors
-from schema.fields import column, made_from, rows_of
-from schema.nodes import Node
-from schema.selections import selection_of
-from schema.services import Service
-from schema.spaces import Space
-from schema.structures import Structure, StructureIdentifierInput
+from schema.base import ids as global_ids
+from schema.base.context import Info
+from schema.base.fields import column, made_from, rows_of
+from schema.base.nodes import Node
+from schema.base.selections import selection_of
+from schema.base.user_errors import UserError, mutation, user_errors
+from schema.structures.services import Service
+from schema.structures.structures import Structure, StructureIdentifierInput
+from schema.subscriptions.spaces import Space
 
 UnacknowledgedOnly = Annotated[
     bool | None,

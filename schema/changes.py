@@ -16,17 +16,17 @@ from resolvers.accounts import accounts, users
 from resolvers.activities import activities
 from resolvers.attachments import attachment_lists
 from resolvers.subscriptions import subscription_lists
-from schema import ids
-from schema.accounts import Account
+from schema.accounts.accounts import Account
+from schema.accounts.users import User
 from schema.activities import Activity
-from schema.attachments import Attachment
-from schema.connections import cursor_of, position_of
-from schema.context import Info
-from schema.fields import column
-from schema.roots import query, stream
-from schema.selections import selection_of
-from schema.subscriptions import SpaceSubscription
-from schema.users import User
+from schema.attachments.attachments import Attachment
+from schema.base import ids
+from schema.base.connections import cursor_of, position_of
+from schema.base.context import Info
+from schema.base.fields import column
+from schema.base.roots import query, stream
+from schema.base.selections import selection_of
+from schema.subscriptions.subscriptions import SpaceSubscription
 
 MARK = "live"  # in the first place of these cursors, which no list's cursor has
 CURSOR = "Where this delivery stands: give it as `after` to go on behind it, on any connection and any server."

@@ -10,14 +10,14 @@ from models.events import summaries
 from models.events.events import EVENTS
 from resolvers.accounts import users
 from resolvers.structures import structures
-from schema.context import Info
-from schema.fields import column, made_from, rows_of
-from schema.nodes import Node
-from schema.selections import selection_of
-from schema.users import User
+from schema.accounts.users import User
+from schema.base.context import Info
+from schema.base.fields import column, made_from, rows_of
+from schema.base.nodes import Node
+from schema.base.selections import selection_of
 
 if TYPE_CHECKING:
-    from schema.structures import Structure
+    from schema.structures.structures import Structure
 
 
 @rows_of(EVENTS)
@@ -35,7 +35,9 @@ class Event(Node):
         return await info.context.load(users.by_ids, self.subject_id, selection_of(info))
 
     @made_from("structure_id", description="On which structure.")
-    async def structure(self: Any, info: Info) -> Annotated["Structure", strawberry.lazy("schema.structures")] | None:
+    async def structure(
+        self: Any, info: Info
+    ) -> Annotated["Structure", strawberry.lazy("schema.structures.structures")] | None:
         return await info.context.load(structures.by_ids, self.structure_id, selection_of(info))
 
     @made_from("type", "after", description="One sentence on it, in the language given or else the reader's.")

@@ -12,7 +12,7 @@ from models.errors import errors
 from models.errors.errors import DomainError
 from models.events import events, summaries
 from models.events.events import Fact
-from schema import words
+from schema.words import refusals
 
 ROOT = Path(__file__).parents[1]
 LAYERS = ("graph", "schema", "resolvers", "mailer", "models")
@@ -126,7 +126,7 @@ def _kinds(of: type, module: object) -> list[type]:
 @pytest.mark.parametrize("kind", _kinds(DomainError, errors), ids=lambda kind: kind.__name__)
 def test_every_refusal_is_worded_in_both_languages(kind: type[DomainError]) -> None:
     if kind is not errors.Refusals:
-        french, english = words.WORDS[kind.__name__]
+        french, english = refusals.WORDS[kind.__name__]
         assert french
         assert english
         assert french != english

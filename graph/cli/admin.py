@@ -22,7 +22,7 @@ from models.structures.directory import Tally
 from models.structures.structures import StructureKind
 from resolvers.accounts import operators
 from resolvers.scope import Scope
-from schema.wording import explain
+from schema.words.wording import explain
 
 Result = TypeVar("Result")
 

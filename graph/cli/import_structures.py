@@ -20,7 +20,7 @@ from models.errors.errors import DomainError, Invalid
 from models.structures import directory
 from models.structures.directory import Entry, Tally
 from models.structures.structures import StructureKind
-from schema import wording
+from schema.words import wording
 
 BATCH = 1000
 NEEDED = ("TypeIdentifiant", "Identifiant", "RaisonSociale")

@@ -17,7 +17,7 @@ from models.accounts.devices import KEPT
 from models.activities import api_keys
 from resolvers import security_log
 from resolvers.scope import Office, Scope
-from schema.context import Context, NoCookies
+from schema.base.context import Context, NoCookies
 
 COOKIE = "rattache_session"
 DEVICE_COOKIE = "rattache_device"

@@ -21,7 +21,7 @@ from models.errors.errors import DatabaseAway
 from models.events.changes import Change, Topic
 from resolvers.live import Level, Watch, Witness
 from resolvers.scope import Office
-from schema.context import Context
+from schema.base.context import Context
 
 AT_ONCE = 8  # executions that may ask the database at the same time, of its pool's ten connections
 Key = tuple[int, bytes, Language]

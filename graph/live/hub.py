@@ -26,7 +26,7 @@ from models.errors.errors import RateLimited
 from models.errors.stream_endings import ServerStopping, SessionOver, StreamEnded
 from resolvers import security_log
 from resolvers.live import Watch
-from schema.context import Context
+from schema.base.context import Context
 
 PING_SECONDS = 20.0
 PINGED_AT_ONCE = 50  # so that what has to be delivered never waits long for it

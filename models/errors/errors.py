@@ -9,7 +9,7 @@
     `- Refusals                                                    several of the above at once
     Unauthenticated, RateLimited                                   refused before any rule is looked at
 
-The words people read are in `schema/wording.py`; nothing here is ever shown as it stands.
+The words people read are in `schema/words/wording.py`; nothing here is ever shown as it stands.
 """
 
 from collections.abc import Iterable, Iterator

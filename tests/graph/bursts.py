@@ -20,7 +20,7 @@ from models.accounts.accounts import Account
 from models.attachments.attachments import AttachmentStatus, Role
 from models.db import database
 from models.structures.structures import Structure
-from schema import ids
+from schema.base import ids
 from tests import factories
 
 CLIENTS = 12

@@ -14,7 +14,7 @@ from graph.app import create_app
 from graph.settings import Settings
 from models.accounts.accounts import Account
 from models.structures.structures import Structure
-from schema import ids
+from schema.base import ids
 from tests import factories
 from tests.graph.apps import SIGN_IN, ask
 

@@ -25,8 +25,9 @@ from models.events.events import AttachmentDeactivated, Event
 from models.structures.structures import Structure
 from models.subscriptions.subscriptions import SpaceSubscriptionStatus
 from resolvers.scope import Office
-from schema import ids, schema
-from schema.wording import explain
+from schema import schema
+from schema.base import ids
+from schema.words.wording import explain
 from tests import factories
 from tests.graph import live
 from tests.graph.apps import settings_of

@@ -11,7 +11,7 @@ from graph.pages import graphiql
 from models.db import database
 from resolvers.scope import Office, Scope
 from schema import schema
-from schema.context import Context
+from schema.base.context import Context
 
 
 @pytest.fixture

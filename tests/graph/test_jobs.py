@@ -24,7 +24,7 @@ from models.mail.idempotency_keys import Occasion
 from models.mail.outbox import Mail
 from models.structures.structures import Structure
 from resolvers.scope import Office, Scope
-from schema import ids
+from schema.base import ids
 from tests import factories
 from tests.conftest import Clock
 from tests.graph.apps import SIGN_IN, served, settings_of

@@ -12,7 +12,7 @@ import pytest
 
 from models.attachments.attachments import AttachmentStatus
 from models.db import database
-from schema import ids
+from schema.base import ids
 from tests import factories
 from tests.graph.live import ask, token_for
 from tests.graph.processes import Place

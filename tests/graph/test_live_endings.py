@@ -15,7 +15,7 @@ from models.accounts.tokens import Purpose, issue
 from models.attachments.attachments import Attachment, Role
 from models.db import database
 from models.structures.structures import Structure
-from schema import ids
+from schema.base import ids
 from tests import factories
 from tests.graph.live import STATUS, Reader, ask, codes, token_for
 from tests.graph.processes import Place

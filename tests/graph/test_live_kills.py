@@ -23,7 +23,7 @@ from models.attachments.attachments import Attachment
 from models.db import database
 from models.events.changes import Position
 from models.structures.structures import Structure
-from schema import ids
+from schema.base import ids
 from schema.changes import text_of
 from tests import factories
 from tests.graph.live import STATUS, Reader, ask, token_for

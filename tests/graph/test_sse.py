@@ -17,7 +17,7 @@ from graph.live import hub
 from models.accounts.sessions import Session
 from models.attachments.attachments import AttachmentStatus
 from models.db import database
-from schema import ids
+from schema.base import ids
 from tests import factories
 from tests.graph import live
 from tests.graph.apps import settings_of

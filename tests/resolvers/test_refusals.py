@@ -15,7 +15,7 @@ from resolvers.attachments import attach_user, refused_structures, requests
 from resolvers.attachments.attach_user import Gift
 from resolvers.attachments.requests import NewRequest
 from resolvers.scope import Scope
-from schema import ids
+from schema.base import ids
 from tests import factories
 from tests.resolvers.answers import told
 from tests.resolvers.mailbox import outcomes, refused

@@ -8,7 +8,7 @@ import pytest
 from models.accounts.accounts import Account
 from resolvers.scope import Scope
 from schema import schema
-from schema.context import Context
+from schema.base.context import Context
 
 Ask = Callable[..., Awaitable[dict[str, Any]]]
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from models.attachments.attachments import Attachment
 from models.documents.documents import Document
 from models.subscriptions.subscriptions import SpaceSubscription
-from schema import ids
+from schema.base import ids
 from tests.schema.world import World
 
 ADDRESS = '{line1: "1 rue des Essais", postcode: "75001", city: "Paris", country: "FR"}'

@@ -12,7 +12,8 @@ from models.events import events, summaries
 from models.events.events import Fact
 from models.structures.services import Service
 from models.structures.structures import Structure
-from schema import ids, sdl
+from schema import sdl
+from schema.base import ids
 from tests import factories
 from tests.schema.conftest import Ask
 

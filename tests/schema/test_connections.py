@@ -6,7 +6,7 @@ import pytest
 
 from models.db.query import Page, Slice
 from models.errors.errors import Invalid
-from schema.connections import connection_of, page_of
+from schema.base.connections import connection_of, page_of
 
 
 class Row:

@@ -9,7 +9,7 @@ from models.accounts.tokens import Purpose
 from resolvers.accounts import links, profiles
 from resolvers.scope import Office, Scope
 from schema import schema
-from schema.context import Context
+from schema.base.context import Context
 from tests import factories
 from tests.conftest import Clock
 from tests.resolvers.mailbox import token_of

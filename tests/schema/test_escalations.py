@@ -8,8 +8,9 @@ from models.accounts.accounts import Account, AccountState, Language
 from models.accounts.actors import PlatformRole
 from models.attachments.attachments import Attachment, AttachmentStatus, Role
 from models.structures.structures import Structure
-from schema import ids, schema
-from schema.context import Context
+from schema import schema
+from schema.base import ids
+from schema.base.context import Context
 from tests import factories
 from tests.conftest import Clock
 from tests.schema.conftest import Ask

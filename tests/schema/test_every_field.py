@@ -13,8 +13,9 @@ from models.events.events import Event
 from models.subscriptions.spaces import SpaceCode
 from resolvers.accounts import sessions
 from resolvers.scope import Scope
-from schema import ids, schema
-from schema.context import Context
+from schema import schema
+from schema.base import ids
+from schema.base.context import Context
 from tests import factories
 from tests.schema.world import World, build, happen
 

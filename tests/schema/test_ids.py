@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.errors.errors import NotFound
-from schema import ids
+from schema.base import ids
 
 
 def test_id_decodes_to_what_was_encoded() -> None:

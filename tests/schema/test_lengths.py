@@ -22,7 +22,7 @@ from models.accounts.actors import Actor, Integration
 from models.errors.errors import Unauthenticated
 from resolvers.scope import Office, Scope
 from schema import schema
-from schema.context import Context
+from schema.base.context import Context
 
 CORE = schema._schema
 TEXTS = ("String", "ID")

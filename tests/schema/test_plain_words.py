@@ -12,8 +12,10 @@ from models.attachments.attachments import Role
 from models.documents import filenames
 from models.errors.errors import DomainError, Invalid
 from resolvers.scope import Scope
-from schema import ids, schema, wording
-from schema.context import Context
+from schema import schema
+from schema.base import ids
+from schema.base.context import Context
+from schema.words import wording
 from tests import factories
 from tests.schema.conftest import Ask
 

@@ -17,8 +17,8 @@ from models.events.changes import Position
 from resolvers.documents.documents import Upload
 from resolvers.scope import Scope
 from schema import schema
+from schema.base.context import Context
 from schema.changes import text_of
-from schema.context import Context
 from tests import factories
 from tests.schema.rights import FIELDS, MUTATIONS, QUERIES, SAME_FOR_ALL, STREAMS, Row
 from tests.schema.world import VIEWERS, World, build, happen

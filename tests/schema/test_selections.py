@@ -4,7 +4,7 @@ import pytest
 import strawberry
 
 from models.db.query import Column, Source
-from schema.fields import ColumnNotRead, column, rows_of
+from schema.base.fields import ColumnNotRead, column, rows_of
 from tests import factories
 from tests.schema.conftest import Ask
 

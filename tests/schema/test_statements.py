@@ -13,8 +13,9 @@ from models.structures.structures import Structure
 from models.subscriptions.spaces import SpaceCode
 from models.subscriptions.subscriptions import SubscriptionService
 from resolvers.scope import Scope
-from schema import ids, schema
-from schema.context import Context
+from schema import schema
+from schema.base import ids
+from schema.base.context import Context
 from tests import factories
 from tests.schema.conftest import Ask
 

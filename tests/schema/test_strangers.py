@@ -21,8 +21,9 @@ from models.attachments.attachments import Attachment, Role
 from models.documents.documents import File
 from resolvers.documents.documents import Upload
 from resolvers.scope import Scope
-from schema import ids, schema
-from schema.context import Context
+from schema import schema
+from schema.base import ids
+from schema.base.context import Context
 from tests import factories
 from tests.schema.conftest import Ask
 from tests.schema.rights import MUTATIONS, QUERIES, STREAMS

@@ -10,8 +10,9 @@ from models.attachments.attachments import AttachmentStatus, Role
 from models.structures.services import Service
 from models.subscriptions.spaces import OpenSpace, SpaceCode
 from resolvers.scope import Scope
-from schema import ids, schema
-from schema.context import Context
+from schema import schema
+from schema.base import ids
+from schema.base.context import Context
 from tests import factories
 from tests.schema.conftest import Ask
 

@@ -7,7 +7,7 @@ import pytest
 
 from models.subscriptions.spaces import OpenSpace, SpaceCode
 from models.subscriptions.subscriptions import SpaceSubscriptionStatus
-from schema import ids
+from schema.base import ids
 from tests import factories
 from tests.resolvers.houses import House, build
 from tests.schema.conftest import Ask

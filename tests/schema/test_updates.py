@@ -9,7 +9,8 @@ from graphql import GraphQLInputObjectType, GraphQLObjectType, get_named_type
 
 from models.accounts.accounts import Account
 from models.structures.services import Service
-from schema import ids, schema
+from schema import schema
+from schema.base import ids
 from tests import factories
 from tests.schema.conftest import Ask
 

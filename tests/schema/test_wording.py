@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime
 
 from models.accounts.accounts import Language
 from models.errors.errors import EscalationTooEarly, SeatNotYetClaimable
-from schema.wording import explain
+from schema.words.wording import explain
 
 
 def test_first_of_a_month_is_an_ordinal_in_french_alone() -> None:

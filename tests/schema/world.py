@@ -14,7 +14,7 @@ from models.structures.services import Service
 from models.structures.structures import Structure
 from models.subscriptions.spaces import OpenSpace, SpaceCode
 from models.subscriptions.subscriptions import SpaceSubscription, SpaceSubscriptionStatus
-from schema import ids
+from schema.base import ids
 from tests import factories
 
 VIEWERS = ("anonymous", "stranger", "simple", "secondary", "principal", "support")

@@ -15,22 +15,22 @@ from resolvers.attachments import principal_manager as seats
 from resolvers.structures import corrections, exports, services, structures
 from resolvers.structures.structures import Particulars
 from resolvers.subscriptions import spaces
-from schema import ids
-from schema.attachments import Attachment, AttachmentFilter, filter_of
-from schema.connections import After, Before, Connection, First, Last, connection_of, page_of
-from schema.context import Info
-from schema.errors import ERRORS, UserError, mutation
+from schema.accounts.users import ADDRESS_COLUMNS, PostalAddress, User, address_of
+from schema.attachments.attachments import Attachment, AttachmentFilter, filter_of
+from schema.attachments.offers import PrincipalManagerOffer
+from schema.attachments.vacancies import Vacancy
+from schema.base import ids
+from schema.base.connections import After, Before, Connection, First, Last, connection_of, page_of
+from schema.base.context import Info
+from schema.base.fields import column, made_from, rows_of
+from schema.base.inputs import PostalAddressInput, given
+from schema.base.nodes import Node
+from schema.base.roots import query
+from schema.base.selections import selection_of
+from schema.base.user_errors import ERRORS, UserError, mutation
 from schema.events import Event
-from schema.fields import column, made_from, rows_of
-from schema.inputs import PostalAddressInput, given
-from schema.nodes import Node
-from schema.offers import PrincipalManagerOffer
-from schema.roots import query
-from schema.selections import selection_of
-from schema.services import Service
-from schema.spaces import Space
-from schema.users import ADDRESS_COLUMNS, PostalAddress, User, address_of
-from schema.vacancies import Vacancy
+from schema.structures.services import Service
+from schema.subscriptions.spaces import Space
 
 
 @rows_of(STRUCTURES)

@@ -18,22 +18,22 @@ from resolvers.attachments.lifecycle import Change
 from resolvers.attachments.requests import NewRequest, Validation
 from resolvers.attachments.targets import Outcome
 from resolvers.structures import structures
-from schema import ids
-from schema.context import Info
-from schema.deciders import Deciders, deciders_of
-from schema.errors import ERRORS, UserError, mutation
-from schema.fields import column, made_from, rows_of
-from schema.inputs import SuccessionInput
-from schema.nodes import Node
-from schema.payloads import answers_of
-from schema.selections import selection_of
-from schema.services import Service
-from schema.users import User
+from schema.accounts.users import User
+from schema.attachments.deciders import Deciders, deciders_of
+from schema.base import ids
+from schema.base.context import Info
+from schema.base.fields import column, made_from, rows_of
+from schema.base.inputs import SuccessionInput
+from schema.base.nodes import Node
+from schema.base.payloads import answers_of
+from schema.base.selections import selection_of
+from schema.base.user_errors import ERRORS, UserError, mutation
+from schema.structures.services import Service
 
 if TYPE_CHECKING:
-    from schema.structures import Structure
+    from schema.structures.structures import Structure
 
-StructureType = Annotated["Structure", strawberry.lazy("schema.structures")]
+StructureType = Annotated["Structure", strawberry.lazy("schema.structures.structures")]
 
 
 @rows_of(ATTACHMENTS)

@@ -6,13 +6,13 @@ import strawberry
 
 from models.structures.services import SERVICES
 from resolvers.structures import services
-from schema import ids
-from schema.context import Info
-from schema.errors import ERRORS, UserError, mutation
-from schema.fields import column, rows_of
-from schema.inputs import given
-from schema.nodes import Node
-from schema.selections import selection_of
+from schema.base import ids
+from schema.base.context import Info
+from schema.base.fields import column, rows_of
+from schema.base.inputs import given
+from schema.base.nodes import Node
+from schema.base.selections import selection_of
+from schema.base.user_errors import ERRORS, UserError, mutation
 
 
 @rows_of(SERVICES)

@@ -3,10 +3,10 @@
 import strawberry
 
 from resolvers.attachments import refused_structures
-from schema import ids
-from schema.context import Info
-from schema.errors import mutation
-from schema.structures import StructurePayload
+from schema.base import ids
+from schema.base.context import Info
+from schema.base.user_errors import mutation
+from schema.structures.structures import StructurePayload
 
 
 @strawberry.type

@@ -6,8 +6,8 @@ import strawberry
 
 from models.attachments.attachments import Role
 from resolvers.attachments import deciders
-from schema.context import Info
-from schema.fields import column
+from schema.base.context import Info
+from schema.base.fields import column
 
 
 @strawberry.type(

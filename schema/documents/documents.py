@@ -8,16 +8,16 @@ import strawberry
 from models.documents import documents as models
 from models.documents.documents import DOCUMENTS, DocumentState, DocumentType
 from resolvers.documents import documents, downloads
-from schema import ids
-from schema.context import Info
-from schema.errors import ERRORS, UserError, mutation
-from schema.fields import column, made_from, rows_of
-from schema.inputs import given
-from schema.nodes import Node
-from schema.payloads import answers_of
-from schema.roots import query
-from schema.selections import selection_of
-from schema.uploads import Upload
+from schema.base import ids
+from schema.base.context import Info
+from schema.base.fields import column, made_from, rows_of
+from schema.base.inputs import given
+from schema.base.nodes import Node
+from schema.base.payloads import answers_of
+from schema.base.roots import query
+from schema.base.selections import selection_of
+from schema.base.user_errors import ERRORS, UserError, mutation
+from schema.documents.uploads import Upload
 
 
 @rows_of(DOCUMENTS)

@@ -3,13 +3,13 @@
 import strawberry
 
 from resolvers.attachments import escalations
-from schema import ids
-from schema.attachments import Attachment, AttachmentPayload
-from schema.connections import After, Before, Connection, First, Last, connection_of, page_of
-from schema.context import Info
-from schema.errors import mutation
-from schema.roots import query
-from schema.selections import selection_of
+from schema.attachments.attachments import Attachment, AttachmentPayload
+from schema.base import ids
+from schema.base.connections import After, Before, Connection, First, Last, connection_of, page_of
+from schema.base.context import Info
+from schema.base.roots import query
+from schema.base.selections import selection_of
+from schema.base.user_errors import mutation
 
 
 @strawberry.type

@@ -4,9 +4,9 @@ from typing import Any
 
 import strawberry
 
-from schema import ids
-from schema.context import Info
-from schema.fields import made_from
+from schema.base import ids
+from schema.base.context import Info
+from schema.base.fields import made_from
 
 
 @strawberry.interface(description="Anything with a global id, which `node` finds again.")

@@ -14,28 +14,30 @@ from resolvers.attachments import attachment_lists, offers
 from resolvers.attachments import refused_structures as refusals
 from resolvers.documents import documents
 from resolvers.subscriptions import access, subscription_lists
-from schema import ids, subscriptions, wording
-from schema.access import Access
+from schema.accounts.deactivation import DeactivationPreview, previewed
+from schema.accounts.sessions import Session
+from schema.accounts.users import ADDRESS_COLUMNS, PostalAddress, User, address_of
 from schema.activities import Activity, UnacknowledgedOnly
-from schema.attachments import Attachment, AttachmentFilter, filter_of
-from schema.connections import After, Before, Connection, First, Last, connection_of, page_of
-from schema.context import Info
-from schema.deactivations import DeactivationPreview, previewed
-from schema.documents import Document, DocumentFilter
-from schema.documents import filter_of as documents_by
-from schema.errors import ERRORS, UserError, mutation
+from schema.attachments.attachments import Attachment, AttachmentFilter, filter_of
+from schema.attachments.offers import PrincipalManagerOffer
+from schema.base import ids
+from schema.base.connections import After, Before, Connection, First, Last, connection_of, page_of
+from schema.base.context import Info
+from schema.base.fields import column, made_from, rows_of
+from schema.base.inputs import PostalAddressInput, given
+from schema.base.nodes import Node
+from schema.base.payloads import AcknowledgedPayload
+from schema.base.roots import anybody, query
+from schema.base.selections import selection_of
+from schema.base.user_errors import ERRORS, UserError, mutation
+from schema.documents.documents import Document, DocumentFilter
+from schema.documents.documents import filter_of as documents_by
 from schema.events import Event
-from schema.fields import column, made_from, rows_of
-from schema.inputs import PostalAddressInput, given
-from schema.nodes import Node
-from schema.offers import PrincipalManagerOffer
-from schema.payloads import AcknowledgedPayload
-from schema.roots import anybody, query
-from schema.selections import selection_of
-from schema.sessions import Session
-from schema.structures import Structure
-from schema.subscriptions import SpaceSubscription, SpaceSubscriptionFilter
-from schema.users import ADDRESS_COLUMNS, PostalAddress, User, address_of
+from schema.structures.structures import Structure
+from schema.subscriptions import subscriptions
+from schema.subscriptions.access import Access
+from schema.subscriptions.subscriptions import SpaceSubscription, SpaceSubscriptionFilter
+from schema.words import wording
 
 
 @rows_of(ACCOUNTS)

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import strawberry
 
 from resolvers.attachments.targets import Outcome
-from schema import ids
-from schema.context import Info
-from schema.errors import ERRORS, UserError, user_errors
+from schema.base import ids
+from schema.base.context import Info
+from schema.base.user_errors import ERRORS, UserError, user_errors
 
 Answer = tuple[int | None, strawberry.ID | None, list[UserError]]
 

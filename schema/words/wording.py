@@ -9,7 +9,7 @@ from babel.dates import format_date, format_datetime
 from models.accounts.accounts import Language
 from models.errors.errors import DatabaseAway, DomainError, OperationTimedOut, RateLimited, Refusals, Unauthenticated
 from models.errors.stream_endings import StreamEnded
-from schema.words import RULES, WORDS
+from schema.words.refusals import RULES, WORDS
 
 Refusal = DomainError | Unauthenticated | RateLimited | OperationTimedOut | DatabaseAway | StreamEnded
 

@@ -6,8 +6,8 @@ import strawberry
 
 from models.accounts.profiles import Language
 from models.subscriptions.spaces import WORDING, SpaceCode, Wording
-from schema.context import Info
-from schema.fields import column
+from schema.base.context import Info
+from schema.base.fields import column
 
 LabelLanguage = Annotated[Language | None, strawberry.argument(description="Another language than the reader's.")]
 

@@ -14,8 +14,8 @@ from graphql.language import FieldNode
 from graphql.type import get_named_type
 
 from models.db.query import Selection
-from schema.context import Info
-from schema.fields import needed_by
+from schema.base.context import Info
+from schema.base.fields import needed_by
 
 DEFINITION = "strawberry-definition"
 

@@ -22,7 +22,7 @@ from graphql import (
 )
 
 from models.errors.errors import DomainError, Refusals, TooLong
-from schema.errors import refusing
+from schema.base.user_errors import refusing
 
 MOST_SEARCHED: Final = 255
 MOST_OF_TYPE: Final = {"String": 4_096, "ID": 255}  # a cursor holds names, at most 255 characters of 4 bytes

@@ -13,11 +13,11 @@ from resolvers.attachments import attachment_lists, offers
 from resolvers.documents import documents
 from resolvers.structures import services, structures
 from resolvers.subscriptions import subscription_lists
-from schema import ids
-from schema.context import Batch, Info
-from schema.nodes import Found, Node
-from schema.roots import query
-from schema.selections import selection_of
+from schema.base import ids
+from schema.base.context import Batch, Info
+from schema.base.nodes import Found, Node
+from schema.base.roots import query
+from schema.base.selections import selection_of
 
 MOST_IDS = 100
 FINDERS: dict[str, Batch] = {

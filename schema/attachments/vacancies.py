@@ -9,22 +9,24 @@ from models.attachments.vacancies import SEATS, VacancyReason, claimable_from
 from resolvers.accounts import users
 from resolvers.attachments import vacancies
 from resolvers.structures import structures
-from schema.connections import After, Before, Connection, First, Last, connection_of, page_of
-from schema.context import Info
-from schema.fields import column, made_from, rows_of
-from schema.roots import query
-from schema.selections import selection_of
-from schema.users import User
+from schema.accounts.users import User
+from schema.base.connections import After, Before, Connection, First, Last, connection_of, page_of
+from schema.base.context import Info
+from schema.base.fields import column, made_from, rows_of
+from schema.base.roots import query
+from schema.base.selections import selection_of
 
 if TYPE_CHECKING:
-    from schema.structures import Structure
+    from schema.structures.structures import Structure
 
 
 @rows_of(SEATS)
 @strawberry.type(description="A principal manager's seat that nobody acts from.")
 class Vacancy:
     @made_from("structure_id", description="Of which structure.")
-    async def structure(self: Any, info: Info) -> Annotated["Structure", strawberry.lazy("schema.structures")]:
+    async def structure(
+        self: Any, info: Info
+    ) -> Annotated["Structure", strawberry.lazy("schema.structures.structures")]:
         return await info.context.load(structures.by_ids, self.structure_id, selection_of(info))
 
     reason: VacancyReason = column("Why its holder doesn't act.")

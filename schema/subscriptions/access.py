@@ -8,8 +8,8 @@ import strawberry
 
 from models.accounts.accounts import Language
 from models.subscriptions.access import AccessReason
-from schema.context import Info
-from schema.fields import column
+from schema.base.context import Info
+from schema.base.fields import column
 
 SENTENCES: Mapping[AccessReason, tuple[str, str]] = {
     AccessReason.GRANTED: ("Vous avez accès à cet espace.", "You have access to this space."),

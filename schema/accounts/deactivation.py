@@ -7,17 +7,17 @@ import strawberry
 from resolvers.accounts import deactivation, users
 from resolvers.accounts.deactivation import Succession
 from resolvers.structures import structures
-from schema import ids
-from schema.connections import After, Before, Connection, First, Last, connection_of, page_of
-from schema.context import Info
-from schema.errors import ERRORS, UserError, mutation
-from schema.fields import column
-from schema.inputs import SuccessionInput
-from schema.payloads import AcknowledgedPayload
-from schema.roots import anybody
-from schema.selections import selection_of
-from schema.structures import Structure
-from schema.users import User
+from schema.accounts.users import User
+from schema.base import ids
+from schema.base.connections import After, Before, Connection, First, Last, connection_of, page_of
+from schema.base.context import Info
+from schema.base.fields import column
+from schema.base.inputs import SuccessionInput
+from schema.base.payloads import AcknowledgedPayload
+from schema.base.roots import anybody
+from schema.base.selections import selection_of
+from schema.base.user_errors import ERRORS, UserError, mutation
+from schema.structures.structures import Structure
 
 
 @strawberry.type(description="A structure whose principal manager's seat must be handed over.")

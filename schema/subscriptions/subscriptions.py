@@ -20,22 +20,22 @@ from resolvers.attachments.targets import Outcome
 from resolvers.structures import structures
 from resolvers.subscriptions import grants, space_requests, subscription_lists
 from resolvers.subscriptions.terms import Terms
-from schema import ids
-from schema.context import Info
-from schema.deciders import Deciders, deciders_of
-from schema.errors import ERRORS, UserError, mutation
-from schema.fields import column, made_from, rows_of
-from schema.nodes import Node
-from schema.payloads import answers_of
-from schema.selections import selection_of
-from schema.services import Service
-from schema.spaces import Space
-from schema.users import User
+from schema.accounts.users import User
+from schema.attachments.deciders import Deciders, deciders_of
+from schema.base import ids
+from schema.base.context import Info
+from schema.base.fields import column, made_from, rows_of
+from schema.base.nodes import Node
+from schema.base.payloads import answers_of
+from schema.base.selections import selection_of
+from schema.base.user_errors import ERRORS, UserError, mutation
+from schema.structures.services import Service
+from schema.subscriptions.spaces import Space
 
 if TYPE_CHECKING:
-    from schema.structures import Structure
+    from schema.structures.structures import Structure
 
-StructureType = Annotated["Structure", strawberry.lazy("schema.structures")]
+StructureType = Annotated["Structure", strawberry.lazy("schema.structures.structures")]
 
 
 @rows_of(SUBSCRIPTIONS)

@@ -9,23 +9,25 @@ from models.attachments.offers import OFFERS, OfferStatus
 from resolvers.accounts import users
 from resolvers.attachments import offers
 from resolvers.structures import structures
-from schema import ids
-from schema.context import Info
-from schema.errors import ERRORS, UserError, mutation
-from schema.fields import column, made_from, rows_of
-from schema.nodes import Node
-from schema.selections import selection_of
-from schema.users import User
+from schema.accounts.users import User
+from schema.base import ids
+from schema.base.context import Info
+from schema.base.fields import column, made_from, rows_of
+from schema.base.nodes import Node
+from schema.base.selections import selection_of
+from schema.base.user_errors import ERRORS, UserError, mutation
 
 if TYPE_CHECKING:
-    from schema.structures import Structure
+    from schema.structures.structures import Structure
 
 
 @rows_of(OFFERS)
 @strawberry.type(description="A principal manager's seat offered to somebody, who may take it up within 14 days.")
 class PrincipalManagerOffer(Node):
     @made_from("structure_id", description="Of which structure.")
-    async def structure(self: Any, info: Info) -> Annotated["Structure", strawberry.lazy("schema.structures")]:
+    async def structure(
+        self: Any, info: Info
+    ) -> Annotated["Structure", strawberry.lazy("schema.structures.structures")]:
         return await info.context.load(structures.by_ids, self.structure_id, selection_of(info))
 
     @made_from("holder_id", description="The principal manager, who keeps the seat until it is taken.")

@@ -11,10 +11,10 @@ from models.errors.codes import ErrorCode
 from models.errors.errors import DomainError
 from resolvers import security_log
 from resolvers.scope import Scope
-from schema import wording
-from schema.context import Info
-from schema.fields import column
-from schema.roots import Admission, admitted, anybody
+from schema.base.context import Info
+from schema.base.fields import column
+from schema.base.roots import Admission, admitted, anybody
+from schema.words import wording
 
 
 @strawberry.type(description="An expected refusal: nothing was changed.")

@@ -11,20 +11,20 @@ from models.errors.errors import Invalid
 from resolvers import security_log
 from resolvers.accounts import accounts, credentials, deactivation, sessions
 from resolvers.accounts.sessions import Entry
-from schema.context import Info
-from schema.enums import SessionDelivery
-from schema.errors import ERRORS, UserError, mutation
-from schema.fields import column, made_from, rows_of
-from schema.ids import decode, encode
-from schema.inputs import given
-from schema.payloads import AcknowledgedPayload
-from schema.roots import anybody
-from schema.selections import selection_of
+from schema.base.context import Info
+from schema.base.enums import SessionDelivery
+from schema.base.fields import column, made_from, rows_of
+from schema.base.ids import decode, encode
+from schema.base.inputs import given
+from schema.base.payloads import AcknowledgedPayload
+from schema.base.roots import anybody
+from schema.base.selections import selection_of
+from schema.base.user_errors import ERRORS, UserError, mutation
 
 if TYPE_CHECKING:
-    from schema.accounts import Account
+    from schema.accounts.accounts import Account
 
-AccountType = Annotated["Account", strawberry.lazy("schema.accounts")]
+AccountType = Annotated["Account", strawberry.lazy("schema.accounts.accounts")]
 
 
 @rows_of(SESSIONS)

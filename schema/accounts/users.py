@@ -6,9 +6,9 @@ import strawberry
 
 from models.accounts.accounts import ACCOUNTS, CANDIDATES, AccountState
 from resolvers.accounts import users
-from schema.context import Info
-from schema.fields import column, made_from, rows_of
-from schema.nodes import Node
+from schema.base.context import Info
+from schema.base.fields import column, made_from, rows_of
+from schema.base.nodes import Node
 
 
 @strawberry.type(description="A postal address.")

@@ -10,7 +10,7 @@ import strawberry
 
 from models.db.query import CursorPart, Page, Slice
 from models.errors.errors import Invalid
-from schema.fields import column
+from schema.base.fields import column
 
 T = TypeVar("T")
 DEFAULT_SIZE = 20

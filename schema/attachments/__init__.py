@@ -1,0 +1,1 @@
+"""Attachments, who decides them, escalations, offers and vacancies."""

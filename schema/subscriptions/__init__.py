@@ -1,0 +1,1 @@
+"""Spaces, space subscriptions and access."""

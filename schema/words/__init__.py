@@ -1,0 +1,1 @@
+"""Words: what refusals and labels read like in the reader's language."""
