@@ -1,8 +1,8 @@
 """Secrets that people choose: what a password must be, and how passwords and secret answers are hashed and compared.
 
 `common_passwords.txt` holds the words at the heart of the 20,000 most leaked passwords (Royce Williams's list, as the
-Django package distributes it), each reduced once as `_core` reduces a candidate; `tests/models/test_passwords.py`
-checks that it stays so.
+Django package distributes it), each reduced once as `_core` reduces a candidate, which
+`tests/models/accounts/test_passwords.py` checks.
 """
 
 import asyncio

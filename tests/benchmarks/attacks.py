@@ -26,7 +26,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.graph.servers import Server
+from tests.graph.support.servers import Server
 
 KIBIBYTE = 1024
 MEBIBYTE = KIBIBYTE * KIBIBYTE

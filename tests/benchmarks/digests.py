@@ -30,8 +30,8 @@ from resolvers.accounts import digests
 from resolvers.scope import Office, Scope
 from tests.benchmarks.exports import filled, resident
 from tests.benchmarks.mail import most
-from tests.resolvers import readers
-from tests.resolvers.readers import Size, World
+from tests.resolvers.support import readers
+from tests.resolvers.support.readers import Size, World
 from tests.schema.test_statements import statements
 
 SEALER = Sealer("a key that seals nothing here", "rattache.example")

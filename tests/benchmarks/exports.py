@@ -30,9 +30,9 @@ import httpx
 from models.db import database
 from models.db.normalisation import fold
 from models.structures.identifiers import IdentifierType, check
-from tests import factories
 from tests.conftest import POSTGRES
-from tests.graph.servers import Server
+from tests.graph.support.servers import Server
+from tests.support import factories
 
 COLUMNS = (
     "identifier_type", "identifier", "name", "folded_name", "kind", "status", "managed", "line1", "line2", "postcode",

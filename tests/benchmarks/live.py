@@ -34,10 +34,10 @@ from models.attachments.attachments import Attachment, Role
 from models.db import database
 from models.db.notices import CHANNEL
 from models.structures.structures import Structure
-from tests import factories
 from tests.benchmarks.exports import resident
 from tests.conftest import POSTGRES
-from tests.graph.servers import Server, free_port
+from tests.graph.support.servers import Server, free_port
+from tests.support import factories
 
 SCRIPT = Path(__file__).with_suffix(".cjs")
 CHANGES = 200

@@ -32,11 +32,11 @@ from mailer.seals import Sealer
 from models.db import database
 from models.mail.outbox import Mail, MailState
 from tests.benchmarks.exports import filled
-from tests.graph.servers import free_port
-from tests.graph.test_jobs import environment, started
-from tests.mailer import posts
-from tests.mailer.letters import parsed
-from tests.mailer.posts import Post
+from tests.graph.support.servers import free_port
+from tests.graph.worker.test_jobs import environment, started
+from tests.mailer.support import posts
+from tests.mailer.support.letters import parsed
+from tests.mailer.support.posts import Post
 
 SEALER = Sealer("a key that seals nothing here", "rattache.example")
 LETTERHEAD = Letterhead("rattache <no-reply@rattache.example>", "http://127.0.0.1:8000")

@@ -21,9 +21,9 @@ import httpx
 
 from models.accounts.accounts import AccountState
 from models.db import database
-from tests import factories
 from tests.benchmarks.exports import filled
-from tests.graph.servers import Server
+from tests.graph.support.servers import Server
+from tests.support import factories
 
 # the account's state in which the operation does most, and the operation
 OPERATIONS = {

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.graph.processes import SETTINGS, Place, two_servers
-from tests.graph.servers import Server
+from tests.graph.support.processes import SETTINGS, Place, two_servers
+from tests.graph.support.servers import Server
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgres"])

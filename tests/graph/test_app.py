@@ -20,9 +20,9 @@ from models.accounts.wishes import Wish
 from models.mail.outbox import Mail
 from resolvers.accounts import wishes
 from resolvers.scope import Scope
-from tests import factories
-from tests.graph.apps import ask, served, settings_of
-from tests.resolvers.mailbox import token_of
+from tests.graph.support.apps import ask, served, settings_of
+from tests.resolvers.support.mailbox import token_of
+from tests.support import factories
 
 SIGN_UP = """mutation { signUp(input: {loginEmail: "noor@people.example", firstName: "Noor", lastName: "Vasseur",
   language: EN, acceptTerms: true}) { acknowledged } }"""

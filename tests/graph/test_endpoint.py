@@ -12,8 +12,8 @@ from starlette.responses import Response
 
 from graph.execution.complexity import Limits
 from graph.http.body_limit import Bodies
-from tests.graph import toys
-from tests.graph.toys import GRAPHQL, JSON, Context, ask, client, code, endpoint
+from tests.graph.support import toys
+from tests.graph.support.toys import GRAPHQL, JSON, Context, ask, client, code, endpoint
 
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 RESPONSE = "application/graphql-response+json; charset=utf-8"

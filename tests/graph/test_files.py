@@ -7,10 +7,10 @@ import pytest
 
 from models.db import database, disks
 from models.errors.errors import DatabaseAway
-from tests import factories
-from tests.graph.apps import ask, served, settings_of
-from tests.graph.servers import Server
-from tests.graph.test_commands import run
+from tests.graph.cli.test_commands import run
+from tests.graph.support.apps import ask, served, settings_of
+from tests.graph.support.servers import Server
+from tests.support import factories
 
 SIGN_UP_AS = """mutation ($email: String!) { signUp(input: {loginEmail: $email, firstName: "Noor", lastName: "V",
   language: EN, acceptTerms: true}) { acknowledged errors { code } } }"""

@@ -16,9 +16,9 @@ from models.activities.activities import Activity
 from models.activities.api_keys import PREFIX
 from resolvers.activities import api_keys
 from resolvers.scope import Scope
-from tests import factories
-from tests.graph.apps import SIGN_IN, ask, served, settings_of
-from tests.resolvers.mailbox import assert_untold
+from tests.graph.support.apps import SIGN_IN, ask, served, settings_of
+from tests.resolvers.support.mailbox import assert_untold
+from tests.support import factories
 
 RECORD = """mutation ($input: [RecordActivityInput!]!) { recordActivities(input: $input) {
   recorded errors { code path message } } }"""

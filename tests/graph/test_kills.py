@@ -20,10 +20,10 @@ from models.accounts.wishes import Wish
 from models.db import database
 from models.mail.outbox import Mail, MailState
 from tests.conftest import new_postgres
-from tests.graph import bursts
-from tests.graph.bursts import DONE, Call, Change
-from tests.graph.remains import Post, Remains
-from tests.graph.servers import Server, free_port
+from tests.graph.support import bursts
+from tests.graph.support.bursts import DONE, Call, Change
+from tests.graph.support.remains import Post, Remains
+from tests.graph.support.servers import Server, free_port
 
 ROUNDS = int(os.environ.get("RATTACHE_KILL_ROUNDS", "2"))
 SEED = int(os.environ.get("RATTACHE_KILL_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from graph import file_permissions
-from tests.graph.apps import settings_of
-from tests.graph.servers import Server
-from tests.graph.test_commands import HEADER, run
+from tests.graph.cli.test_commands import HEADER, run
+from tests.graph.support.apps import settings_of
+from tests.graph.support.servers import Server
 
 
 @pytest.fixture

@@ -14,10 +14,10 @@ import pytest
 
 from models.db import database
 from models.errors.errors import DatabaseAway
-from tests import factories
 from tests.conftest import POSTGRES, new_postgres, on_server
-from tests.graph.apps import SIGN_IN, ask, served, settings_of
-from tests.graph.servers import free_port
+from tests.graph.support.apps import SIGN_IN, ask, served, settings_of
+from tests.graph.support.servers import free_port
+from tests.support import factories
 
 PGBOUNCER = shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin")
 CONFIGURATION = """[databases]

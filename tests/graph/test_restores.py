@@ -8,11 +8,11 @@ import asyncpg
 import pytest
 
 from models.events import changes
-from tests import clusters
-from tests.graph import live
-from tests.graph.apps import settings_of
-from tests.graph.live import STATUS, Reader, ask, codes
-from tests.graph.test_broadcasts import CURSOR, House, house
+from tests.graph.live.test_broadcast import CURSOR, House, house
+from tests.graph.support import live
+from tests.graph.support.apps import settings_of
+from tests.graph.support.live import STATUS, Reader, ask, codes
+from tests.support import clusters
 
 # The first cluster is ahead of any new one, whatever else ran on it.
 AHEAD = """DO $$ BEGIN FOR i IN 1..5000 LOOP PERFORM pg_current_xact_id(); COMMIT; END LOOP; END $$"""

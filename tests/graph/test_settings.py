@@ -9,7 +9,7 @@ import pytest
 
 from graph import secret_key, settings
 from graph.settings import Settings, SettingsRefused
-from tests.graph.apps import settings_of
+from tests.graph.support.apps import settings_of
 
 NAMES = [name.upper() for name in Settings.model_fields]
 README = Path(__file__).parents[2] / "README.md"

@@ -13,13 +13,13 @@ import pytest
 from models.db import database, timeouts
 from models.documents.documents import Document, DocumentState
 from models.errors.errors import DatabaseAway
-from tests import factories
 from tests.conftest import POSTGRES
-from tests.graph.apps import SIGN_IN, ask, served, settings_of
-from tests.graph.forms import add, bearer
-from tests.graph.test_scanners import clamd, listening
-from tests.graph.test_wakings import REDIS
-from tests.proxies import Proxy
+from tests.graph.files.test_clamav import clamd, listening
+from tests.graph.live.test_wakeups import REDIS
+from tests.graph.support.apps import SIGN_IN, ask, served, settings_of
+from tests.graph.support.forms import add, bearer
+from tests.support import factories
+from tests.support.proxies import Proxy
 
 ME = "{ me { firstName } }"
 LONGEST = 60.0  # a test's own patience: without bounds, nothing is answered in it

@@ -7,7 +7,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from tests.mailer.letters import parsed
+from tests.mailer.support.letters import parsed
 
 
 class Server:

@@ -12,7 +12,7 @@ from mailer.facts import Message, name_of
 from mailer.samples import NOW, SAMPLES
 from models.db.query import Row
 from models.mail.outbox import Mail
-from tests.mailer.letters import LETTERHEAD, SEALER, bodies, parsed
+from tests.mailer.support.letters import LETTERHEAD, SEALER, bodies, parsed
 
 BAITS = (
     "http://evil.example/x",

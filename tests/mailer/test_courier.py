@@ -25,7 +25,7 @@ from models.mail import outbox as rows
 from models.mail.mail_attempts import Try
 from models.mail.outbox import Mail, MailState
 from tests.mailer.conftest import Server
-from tests.mailer.letters import LETTERHEAD, SEALER, bodies
+from tests.mailer.support.letters import LETTERHEAD, SEALER, bodies
 
 pytestmark = pytest.mark.usefixtures("db")
 

@@ -20,12 +20,12 @@ from models.events.events import Event
 from models.mail import mail_attempts
 from models.mail.mail_attempts import MailAttempt
 from models.mail.outbox import Mail, MailState
-from tests import factories
-from tests.graph.servers import free_port
-from tests.mailer import posts
-from tests.mailer.letters import LETTERHEAD, SEALER
-from tests.mailer.posts import OFFERS, Act, Post
+from tests.graph.support.servers import free_port
+from tests.mailer.support import posts
+from tests.mailer.support.letters import LETTERHEAD, SEALER
+from tests.mailer.support.posts import OFFERS, Act, Post
 from tests.mailer.test_transports import a_mail, always
+from tests.support import factories
 
 CHANGED = messages.PasswordChanged(at=NOW)
 QUICK = Patience(connect=0.3, step=0.3, end=0.3)

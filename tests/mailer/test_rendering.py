@@ -17,7 +17,7 @@ from mailer.seals import SealBroken, Sealer
 from mailer.wording import MODES, PHRASES
 from models.mail.outbox import Mail
 from models.subscriptions.spaces import WORDING
-from tests.mailer.letters import LETTERHEAD, SEALER, bodies, parsed
+from tests.mailer.support.letters import LETTERHEAD, SEALER, bodies, parsed
 
 LINK = re.compile(r"https?://[^\s<>\"]+")
 SAMPLES_BY_NAME = {name_of(type(sample)): sample for sample in SAMPLES}

@@ -23,9 +23,9 @@ from mailer.outbox import Letter, Recipient
 from mailer.samples import NOW
 from mailer.transport import SmtpServer, SmtpTransport
 from models.mail.outbox import Mail, MailState
-from tests.mailer import posts
-from tests.mailer.letters import LETTERHEAD, SEALER, parsed
-from tests.mailer.posts import Post
+from tests.mailer.support import posts
+from tests.mailer.support.letters import LETTERHEAD, SEALER, parsed
+from tests.mailer.support.posts import Post
 
 MAILS = int(os.environ.get("RATTACHE_MAILS", "200"))
 LONG = 60  # for which a test waits; mailboxes keep silent longer, unless they are told to speak

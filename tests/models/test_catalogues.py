@@ -13,7 +13,7 @@ from tortoise.fields.relational import ForeignKeyFieldInstance
 from models import migrations
 from models.attachments.attachments import Attachment, AttachmentStatus, Role
 from models.db import database
-from tests import factories
+from tests.support import factories
 
 INDEX = re.compile(r"CREATE (UNIQUE )?INDEX (\w+) ON (\w+)(.*)", re.DOTALL)
 

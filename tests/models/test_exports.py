@@ -8,7 +8,7 @@ import pytest
 from models import exports
 from models.attachments.attachments import AttachmentStatus, Role
 from models.structures.structures import Structure, StructureKind, StructureSearch
-from tests import factories
+from tests.support import factories
 
 NAMES = ["Même nom", "meme nom", "MÊME NOM", "Même-nom", "Alpha", "Zoé", "Épi", "Epi", "Œuf", "Oeuf", "Même nom"]
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.resolvers import houses
-from tests.resolvers.houses import House
+from tests.resolvers.support import houses
+from tests.resolvers.support.houses import House
 
 
 @pytest.fixture

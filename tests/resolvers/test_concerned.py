@@ -21,7 +21,7 @@ from models.subscriptions.spaces import OpenSpace, SpaceCode
 from models.subscriptions.subscriptions import SpaceSubscription, SpaceSubscriptionStatus, SubscriptionService
 from resolvers.activities import activities
 from resolvers.scope import Scope
-from tests import factories
+from tests.support import factories
 
 TODAY = date(2027, 3, 15)
 SERVICES = (0, 1)

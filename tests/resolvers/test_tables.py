@@ -21,7 +21,7 @@ from resolvers.attachments.requests import Validation
 from resolvers.attachments.targets import Outcome
 from resolvers.scope import Scope
 from resolvers.subscriptions import space_requests
-from tests import factories
+from tests.support import factories
 
 ScopeOf = Callable[..., Scope]
 ACTORS = ("stranger", "owner", "colleague", "secondary", "principal", "support")

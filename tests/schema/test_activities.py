@@ -17,9 +17,9 @@ from resolvers.scope import Scope
 from schema import schema
 from schema.base import ids
 from schema.base.context import Context
-from tests import factories
 from tests.conftest import Clock
 from tests.schema.conftest import Ask
+from tests.support import factories
 
 RECORD = """mutation ($input: [RecordActivityInput!]!) { recordActivities(input: $input) {
   recorded errors { code path message } } }"""

@@ -14,8 +14,8 @@ from models.structures.services import Service
 from models.structures.structures import Structure
 from schema import sdl
 from schema.base import ids
-from tests import factories
 from tests.schema.conftest import Ask
+from tests.support import factories
 
 ERRORS = "errors { code path }"
 REQUEST = f"""mutation ($requests: [AttachmentRequestInput!]!) {{ requestAttachments(input: {{requests: $requests}}) {{

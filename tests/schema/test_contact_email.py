@@ -10,9 +10,9 @@ from resolvers.accounts import links, profiles
 from resolvers.scope import Office, Scope
 from schema import schema
 from schema.base.context import Context
-from tests import factories
 from tests.conftest import Clock
-from tests.resolvers.mailbox import token_of
+from tests.resolvers.support.mailbox import token_of
+from tests.support import factories
 
 PROBLEM = "{ me { contactEmail contactEmailProblem } }"
 

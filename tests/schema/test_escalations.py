@@ -11,9 +11,9 @@ from models.structures.structures import Structure
 from schema import schema
 from schema.base import ids
 from schema.base.context import Context
-from tests import factories
 from tests.conftest import Clock
 from tests.schema.conftest import Ask
+from tests.support import factories
 
 DECIDERS = "deciders { roles count escalableOn escalatedAt }"
 OWN = f"{{ me {{ attachments {{ edges {{ node {{ status {DECIDERS} }} }} }} }} }}"

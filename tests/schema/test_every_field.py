@@ -16,8 +16,8 @@ from resolvers.scope import Scope
 from schema import schema
 from schema.base import ids
 from schema.base.context import Context
-from tests import factories
-from tests.schema.world import World, build, happen
+from tests.schema.support.world import World, build, happen
+from tests.support import factories
 
 MECHANICAL = ("Payload", "Result", "Query", "Mutation", "Subscription", "Changed", "Recorded", "Delivery")
 TYPES: dict[str, Any] = schema._schema.type_map

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from tests import factories
 from tests.schema.conftest import Ask
+from tests.support import factories
 
 CREATE = """mutation ($input: CreateStructureInput!) { createStructure(input: $input) {
   structure { id name identifier kind principalManager { displayName } openSpaces { code } viewerAttachment { role status inEffect } }

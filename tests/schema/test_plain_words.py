@@ -16,8 +16,8 @@ from schema import schema
 from schema.base import ids
 from schema.base.context import Context
 from schema.words import wording
-from tests import factories
 from tests.schema.conftest import Ask
+from tests.support import factories
 
 PREVIEW = "{ me { deactivationPreview { canDeactivate successionsNeeded { structure { name } } } } }"
 

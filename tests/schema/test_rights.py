@@ -19,9 +19,9 @@ from resolvers.scope import Scope
 from schema import schema
 from schema.base.context import Context
 from schema.changes import text_of
-from tests import factories
-from tests.schema.rights import FIELDS, MUTATIONS, QUERIES, SAME_FOR_ALL, STREAMS, Row
-from tests.schema.world import VIEWERS, World, build, happen
+from tests.schema.support.rights import FIELDS, MUTATIONS, QUERIES, SAME_FOR_ALL, STREAMS, Row
+from tests.schema.support.world import VIEWERS, World, build, happen
+from tests.support import factories
 
 
 @pytest.fixture

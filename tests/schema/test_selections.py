@@ -5,8 +5,8 @@ import strawberry
 
 from models.db.query import Column, Source
 from schema.base.fields import ColumnNotRead, column, rows_of
-from tests import factories
 from tests.schema.conftest import Ask
+from tests.support import factories
 
 MERGED = """{ first: me { ...Own user { firstName } } second: me { ...Own user { lastName } } }
 fragment Own on Account { user { id } }"""

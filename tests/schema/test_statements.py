@@ -16,8 +16,8 @@ from resolvers.scope import Scope
 from schema import schema
 from schema.base import ids
 from schema.base.context import Context
-from tests import factories
 from tests.schema.conftest import Ask
+from tests.support import factories
 
 MY_ACCOUNT = """{ me { displayed: firstName loginEmail user { displayName } sessions { id }
   attachments(first: 50) { totalCount pageInfo { hasNextPage } edges { cursor node {

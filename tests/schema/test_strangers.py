@@ -24,9 +24,9 @@ from resolvers.scope import Scope
 from schema import schema
 from schema.base import ids
 from schema.base.context import Context
-from tests import factories
 from tests.schema.conftest import Ask
-from tests.schema.rights import MUTATIONS, QUERIES, STREAMS
+from tests.schema.support.rights import MUTATIONS, QUERIES, STREAMS
+from tests.support import factories
 
 ROUNDS = 6
 ODD: dict[str, tuple[Any, ...]] = {

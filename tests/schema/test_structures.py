@@ -13,8 +13,8 @@ from resolvers.scope import Scope
 from schema import schema
 from schema.base import ids
 from schema.base.context import Context
-from tests import factories
 from tests.schema.conftest import Ask
+from tests.support import factories
 
 SEARCH = """query ($search: StructureSearch!, $first: Int, $after: String) {
   structures(search: $search, first: $first, after: $after) {

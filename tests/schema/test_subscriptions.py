@@ -8,9 +8,9 @@ import pytest
 from models.subscriptions.spaces import OpenSpace, SpaceCode
 from models.subscriptions.subscriptions import SpaceSubscriptionStatus
 from schema.base import ids
-from tests import factories
-from tests.resolvers.houses import House, build
+from tests.resolvers.support.houses import House, build
 from tests.schema.conftest import Ask
+from tests.support import factories
 
 LIST = "{ me { spaceSubscriptionsToReview(first: 10) { edges { node { id viewerActs } } } } }"
 VALIDATE = """mutation ($ids: [ID!]!) { validateSpaceSubscriptions(ids: $ids) { results { errors { code } } } }"""

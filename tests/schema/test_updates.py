@@ -11,8 +11,8 @@ from models.accounts.accounts import Account
 from models.structures.services import Service
 from schema import schema
 from schema.base import ids
-from tests import factories
 from tests.schema.conftest import Ask
+from tests.support import factories
 
 CLEARS, STAYS, REQUIRED = "clears", "stays", "REQUIRED"
 PARIS = {"line1": "1 rue A", "line2": "bât. B", "line3": None, "postcode": "75001", "city": "Paris", "country": "FR"}

@@ -30,7 +30,7 @@ from models.db import database
 from resolvers.activities import api_keys
 from resolvers.scope import Scope
 from tests.conftest import POSTGRES, new_postgres, on_server
-from tests.graph.apps import ask, served, settings_of
+from tests.graph.support.apps import ask, served, settings_of
 
 HERE = Path(__file__).parent
 SECRET_KEY = "the application key of an installation that is upgraded"

@@ -27,9 +27,9 @@ from models.accounts.wishes import Wish
 from models.db import database
 from models.mail.outbox import Mail, MailState
 from tests.conftest import new_postgres, on_server
-from tests.graph.apps import settings_of
-from tests.graph.live import Reader, ask, listening
-from tests.mailer.posts import Post, opened
+from tests.graph.support.apps import settings_of
+from tests.graph.support.live import Reader, ask, listening
+from tests.mailer.support.posts import Post, opened
 from tests.upgrades.make import SECRET_KEY
 
 HERE = Path(__file__).parent

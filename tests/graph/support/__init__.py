@@ -1,0 +1,1 @@
+"""What the tests of graph share: servers, applications, clients and forms."""

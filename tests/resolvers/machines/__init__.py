@@ -1,0 +1,1 @@
+"""Random acts of random people, held against an oracle."""

@@ -1,0 +1,1 @@
+"""What the tests of resolvers share: people, structures, answers and oracles."""
