@@ -78,9 +78,9 @@ async def ask(url: str, query: str, token: str | None = None, **variables: Any) 
     return body["data"]
 
 
-async def ended(url: str, code: str) -> None:
-    """Return once the server has ended somebody's stream with this code."""
-    await _measured(url, f'rattache_live_endings_total{{code="{code}"}} 1.0')
+async def ended(url: str, code: str, number: int = 1) -> None:
+    """Return once the server has ended so many people's streams with this code."""
+    await _measured(url, f'rattache_live_endings_total{{code="{code}"}} {number}.0')
 
 
 async def open_streams(url: str, number: int) -> None:
