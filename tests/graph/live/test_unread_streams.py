@@ -12,14 +12,14 @@ import httpx
 import pytest
 
 from graph.app import office_of
-from models.structures import Structure
-from resolvers import keys
+from models.structures.structures import Structure
+from resolvers.activities import api_keys
 from resolvers.scope import Scope
-from tests import factories
-from tests.graph.apps import settings_of
-from tests.graph.live import Reader, ended, open_streams, token_for
-from tests.graph.servers import Server
-from tests.graph.wire import Wire, head
+from tests.graph.support.apps import settings_of
+from tests.graph.support.live import Reader, ended, open_streams, token_for
+from tests.graph.support.servers import Server
+from tests.graph.support.wire import Wire, head
+from tests.support import factories
 
 MEBIBYTE = 1024 * 1024
 SILENT = 8
@@ -30,10 +30,10 @@ ADDRESSES = 8  # of 2,000 characters in one delivery: 16 kB each
 MOST_GROWTH = 24 * MEBIBYTE  # what reaches the silent ones comes to 188 MiB
 RECORD = """mutation ($input: [RecordActivityInput!]!) { recordActivities(input: $input) {
   recorded errors { code path message } } }"""
-IMPATIENT = """from graph import readers
-from graph.commands import main
+IMPATIENT = """from graph.cli.main import main
+from graph.live import send_queue
 
-readers.STALL_SECONDS, readers.LINGER_SECONDS = 5.0, 60.0
+send_queue.STALL_SECONDS, send_queue.LINGER_SECONDS = 5.0, 60.0
 main()
 """
 
@@ -85,7 +85,7 @@ async def world(db: str, tmp_path: Path, server: Server) -> World:
     """What is there before anybody follows."""
     manager = await factories.person()
     structure = await factories.structure(manager)
-    key = await keys.create(Scope(office_of(settings_of(tmp_path, db))), "erp")
+    key = await api_keys.create(Scope(office_of(settings_of(tmp_path, db))), "erp")
     return World(server, structure, [await token_for(manager) for _ in range(SILENT + 1)], key)
 
 
