@@ -28,6 +28,11 @@ RESERVED = {
     "starlette": {"graph"},
     "typer": {"graph"},
 }
+# A document at the top of the project that code cites, and the sections of it: `Source: DOMAIN 3 and 5`, `DOMAIN 4.12`.
+CITATION = re.compile(
+    r"\b(?:Source: ([A-Z]{4,})|(DOMAIN|ARCHITECTURE|CONTRIBUTING)(?= \d))((?:(?:,| and|) \d+(?:\.\d+)*)*)"
+)
+SECTION = re.compile(r"^(?:#+ |- \*\*)(\d+(?:\.\d+)*)\b", re.MULTILINE)
 SQL = ("SELECT ", "INSERT INTO ", "UPDATE ", "DELETE FROM ")
 CLOCKS = {"now", "utcnow", "today", "fromtimestamp"}
 # The office's own clock, which every rule is given; and the date a mail's file was written at.
@@ -115,6 +120,25 @@ def test_there_are_no_other_folders() -> None:
     }
     assert found - {"build"} == FOLDERS
     assert [path for path in MODULES if path.stem in {"utils", "helpers", "common"}] == []
+
+
+@pytest.mark.parametrize("path", [*MODULES, *TESTS], ids=_name)
+def test_what_a_docstring_cites_is_a_numbered_section_of_a_document(path: Path) -> None:
+    for source, other, numbers in CITATION.findall(path.read_text("utf-8")):
+        document = ROOT / f"{source or other}.md"
+        assert document.exists(), f"{_name(path)} cites {document.name}, which isn't there"
+        cited = set(re.findall(r"\d+(?:\.\d+)*", numbers))
+        assert cited, f"{_name(path)} cites {document.name} without a section"
+        assert cited <= set(SECTION.findall(document.read_text("utf-8"))), f"{_name(path)} cites what isn't there"
+
+
+def test_rules_are_numbered_one_after_the_other() -> None:
+    found = SECTION.findall((ROOT / "DOMAIN.md").read_text("utf-8"))
+    sections = [number for number in found if "." not in number]
+    assert sections == [str(place) for place in range(1, len(sections) + 1)]
+    for section in sections:
+        rules = [number for number in found if number.startswith(f"{section}.")]
+        assert rules == [f"{section}.{place}" for place in range(1, len(rules) + 1)]
 
 
 def _kinds(of: type, module: object) -> list[type]:

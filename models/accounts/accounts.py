@@ -269,7 +269,7 @@ ELIGIBLE = (
 )
 
 # How a reader is related to another person (`u`); the reader's own right must be in effect. Those who wait to come in
-# are seen only by the structure's managers. Source: DOMAIN 1 (User) and 4, decided here where they are silent.
+# are seen only by the structure's managers. Source: DOMAIN 1.6 and 1.7.
 _SHARED = (
     "EXISTS (SELECT 1 FROM attachments mine JOIN attachments theirs ON theirs.structure_id = mine.structure_id"
     " WHERE mine.user_id = :viewer AND mine.status = 'VALIDATED' AND mine.valid_from <= :today"

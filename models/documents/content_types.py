@@ -8,7 +8,7 @@ import puremagic
 from models.documents.filenames import extension_of
 from models.errors.errors import DomainError, FileContentMismatch, FileEmpty, FileTooLarge, FileTypeNotAllowed
 
-MOST_BYTES = 4 * 1024 * 1024  # inclusive. Source: DOMAIN 6
+MOST_BYTES = 4 * 1024 * 1024  # inclusive. Source: DOMAIN 6.2
 ENDS = 8 * 1024  # how much of a file's beginning and end is looked at
 # Shorter signatures are found at the head of other files too: of texts ("BM", "MZ", "BZh"), and of anything.
 LEAST_IN_TEXT, LEAST = 4, 3

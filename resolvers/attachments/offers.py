@@ -1,4 +1,4 @@
-"""Offers: a principal manager's seat handed over with the successor's consent, given within 14 days. Source: DESIGN."""
+"""Offers: principal managers hand their seat over with the successor's consent, within 14 days. Source: DOMAIN 9."""
 
 from collections.abc import Sequence
 
