@@ -173,8 +173,11 @@ def create_app(
     sends: bool = True,
     on_loopback: bool = True,
     prepare: Callable[[Office], Any] | None = None,
+    settle: Callable[[], object] = lambda: None,
 ) -> Starlette:
     """The server's application; `sends` runs courier and jobs in it, `prepare` is awaited once the database is open.
+
+    `settle` is called once all of it has started.
 
     Raises:
         SettingsRefused: when no application key can be kept.
@@ -193,6 +196,7 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Connections]]:
         await running.start()
+        settle()
         try:
             with shutdown.heard(running.dismiss):
                 yield {"connections": connections}  # which is how each connection comes to know them

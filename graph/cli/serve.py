@@ -88,14 +88,13 @@ def application() -> Starlette:
     chosen = read(host, int(port), "demo" in words)
     logs.configure(chosen.log_format)
     room = connections.room(chosen.connections)
-    made = app.create_app(
+    return app.create_app(
         chosen.model_copy(update={"connections": room}),
         sends="no-worker" not in words,
         on_loopback=host in LOOPBACK,
         prepare=demo.prepare if "demo" in words else None,
+        settle=_keep_for_good,
     )
-    _keep_for_good()
-    return made
 
 
 def _keep_for_good() -> None:
