@@ -2,6 +2,7 @@
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -165,13 +166,21 @@ def test_every_fact_has_a_sentence_in_both_languages(kind: type[Fact]) -> None:
 
 
 def test_every_row_of_security_that_is_met_names_a_test_there_is() -> None:
-    rows = re.findall(
-        r"^\| ([0-9., ]+) \| (met|not met) \| (.*) \|$", (ROOT / "SECURITY.md").read_text("utf-8"), re.MULTILINE
-    )
-    chapters = {row.split(".")[0] for row, _, _ in rows}
+    text = (ROOT / "SECURITY.md").read_text("utf-8")
+    rows = re.findall(r"^\| ([0-9.]+) \| ([123]) \| (met|not met) \| (.*) \|$", text, re.MULTILINE)
     written = {name for path in TESTS for name in re.findall(r"def (test_\w+)", path.read_text("utf-8"))}
-    assert chapters == {"3", "6", "7", "13", "16"}
-    for row, verdict, how in rows:
+    for row, _, verdict, how in rows:
         named = set(re.findall(r"`(test_\w+)`", how))
         assert named <= written, row
         assert named or verdict == "not met", row
+
+
+def test_security_has_each_row_of_its_chapters_once_and_counts_them_right() -> None:
+    text = (ROOT / "SECURITY.md").read_text("utf-8")
+    rows = re.findall(r"^\| ([0-9.]+) \| ([123]) \| (met|not met) \| ", text, re.MULTILINE)
+    assert len({row for row, _, _ in rows}) == len(rows)
+    assert Counter(row.split(".")[0] for row, _, _ in rows) == {"3": 31, "6": 47, "7": 19, "13": 21, "16": 17}
+    met = Counter(level for _, level, verdict in rows if verdict == "met")
+    every = Counter(level for _, level, _ in rows)
+    shares = [f"{met[level]} of {every[level]} of level {level}" for level in "123"]
+    assert f"Met are {shares[0]}, {shares[1]} and {shares[2]}." in text

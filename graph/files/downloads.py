@@ -24,7 +24,7 @@ PER_SOURCE = RateLimitItemPerMinute(600)
 PIECE_BYTES = 64 * 1024
 HEADERS = {
     "Cache-Control": "private, no-store",
-    "Content-Security-Policy": "sandbox; default-src 'none'; frame-ancestors 'none'",
+    "Content-Security-Policy": "sandbox; default-src 'none'; base-uri 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "X-Robots-Tag": "noindex, nofollow",
 }

@@ -15,7 +15,7 @@ from graph.http.metrics import Metrics
 GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 # What an answer says when the page that made it said nothing itself.
 HEADERS = {
-    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+    "content-security-policy": "default-src 'none'; base-uri 'none'; frame-ancestors 'none'",
     "cross-origin-opener-policy": "same-origin",
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",

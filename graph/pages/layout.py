@@ -23,7 +23,10 @@ POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 # A worker is bound by the policy of its own file, not by that of the page which starts it.
-STATIC_POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self'"
+STATIC_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'"
+)
 
 # Never kept by a cache, never told to another page: the address of many of them carries a one-time token.
 HEADERS = {

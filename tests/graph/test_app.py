@@ -2,8 +2,9 @@
 
 import asyncio
 import email
+import json
 import logging
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +79,9 @@ async def test_every_answer_has_an_id_and_the_security_headers(tmp_path: Path) -
         assert response.headers["x-content-type-options"] == "nosniff"
         assert response.headers["x-frame-options"] == "DENY"
         assert response.headers["referrer-policy"] == "no-referrer"
-        assert response.headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"
+        assert response.headers["content-security-policy"] == (
+            "default-src 'none'; base-uri 'none'; frame-ancestors 'none'"
+        )
         assert "strict-transport-security" not in response.headers
 
 
@@ -210,6 +213,24 @@ def test_a_logged_value_moves_no_cursor_and_begins_no_line() -> None:
     line = {"event": "request", "path": "/a\nb\x1b[2J\x9bc\u202ed", "status": 404}
     expected = {"event": "request", "path": r"/a\nb\x1b[2J\x9bc\u202ed", "status": 404}
     assert logs.escaped(None, "info", line) == expected
+
+
+def test_a_line_of_json_reads_back_with_its_instant_in_utc(capsys: pytest.CaptureFixture[str]) -> None:
+    root = logging.getLogger()
+    before = root.handlers, root.level
+    try:
+        logs.configure("json")
+        structlog.get_logger("tests").warning("security", outcome="FORBIDDEN", source="a\n\x1b[2J")
+        logging.getLogger("a library").warning("of its own")
+    finally:
+        root.handlers, root.level = before
+        structlog.reset_defaults()
+    ours, foreign = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    instant = datetime.fromisoformat(ours.pop("timestamp"))
+    assert instant.utcoffset() == timedelta(0)
+    assert abs(datetime.now(UTC) - instant) < timedelta(minutes=1)
+    assert ours == {"event": "security", "level": "warning", "outcome": "FORBIDDEN", "source": "a\n\x1b[2J"}
+    assert (foreign["event"], foreign["level"]) == ("of its own", "warning")
 
 
 @pytest.mark.parametrize("log_format", ["console", "json"])

@@ -120,6 +120,11 @@ def test_an_operator_who_starts_the_demo_on_a_database_is_refused_in_one_sentenc
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # whose file is as it was migrated
+async def test_a_new_database_has_nobody_who_could_sign_in(db: str) -> None:
+    assert [await table.all().count() for table in TABLES] == [0] * len(TABLES)
+
+
 async def test_the_demo_is_not_made_in_a_database_that_has_other_people(db: str, office: Office) -> None:
     await factories.person()
     before = [await table.all().count() for table in TABLES]

@@ -82,7 +82,9 @@ async def test_cookies_of_a_secure_place_are_bound_to_its_host(tmp_path: Path, d
         for cookie in (set_cookies[0], set_cookies[2]):
             assert "HttpOnly" in cookie
             assert "Secure" in cookie
+            assert "SameSite=lax" in cookie
             assert "Path=/" in cookie
+            assert len(cookie.partition(";")[0]) < 100
             assert "Domain" not in cookie
         left = await client.post("/graphql", json={"query": "mutation { signOut { acknowledged } }"})
         assert left.headers["clear-site-data"] == '"cache", "storage"'

@@ -214,6 +214,17 @@ def test_a_person_who_repeats_the_password_wrong_or_leaves_blanks_changes_nothin
     assert desk.done == []
 
 
+@pytest.mark.parametrize("word", ["activate", "reactivate", "reset-password"])
+def test_a_password_is_masked_and_may_be_pasted_or_filled_in(browser: TestClient, word: str) -> None:
+    page = browser.get(f"/account/{word}?token=good").text
+    inputs = [tag for tag in re.findall(r"<input[^>]+>", page) if 'name="password' in tag]
+    assert len(inputs) == 2
+    for tag in inputs:
+        assert 'type="password"' in tag
+        assert 'autocomplete="new-password"' in tag
+    assert re.findall(r"<script|\son\w+=|readonly", page) == []
+
+
 def test_a_person_resetting_sees_their_question_as_text(browser: TestClient) -> None:
     page = browser.get("/account/reset-password?token=good")
     assert "Name of &lt;your&gt; first school?" in page.text

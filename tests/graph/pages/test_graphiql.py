@@ -42,6 +42,7 @@ def test_a_browser_gets_every_file_with_a_policy_of_its_own(browser: TestClient)
     for name in files:
         answer = browser.get(f"/static/graphiql/{name}")
         assert (name, answer.status_code) == (name, 200)
+        assert answer.content == (layout.STATIC / "graphiql" / name).read_bytes()
         assert answer.headers["content-security-policy"] == layout.STATIC_POLICY
         assert answer.headers["x-content-type-options"] == "nosniff"
 

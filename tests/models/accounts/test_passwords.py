@@ -83,6 +83,10 @@ def test_blank_password_is_missing(password: str | None) -> None:
         passwords.check(password, OWNER)
 
 
+def test_password_of_128_characters_passes() -> None:
+    passwords.check("Zk4€x" + "€xq" * 41, OWNER)
+
+
 def test_password_of_129_characters_is_too_long() -> None:
     with pytest.raises(TooLong) as refusal:
         passwords.check("Zk4" + "€xq" * 42, OWNER)
@@ -140,6 +144,14 @@ async def test_stranger_is_never_recognised_and_waits_as_long() -> None:
     unknown = await _seconds(passwords.verify(None, "wrong"))
     assert not await passwords.verify(None, "")
     assert 0.25 < unknown / known < 4
+
+
+@pytest.mark.parametrize(
+    "secret",
+    ["trois-petits-1", "TROIS-PETITS-1", "Trois-Petits-", "Trois-Petits-1 ", " Trois-Petits-1", "Trois Petits 1"],
+)
+async def test_secret_that_differs_by_case_length_or_sign_is_wrong(secret: str) -> None:
+    assert not await passwords.verify(await passwords.hash("Trois-Petits-1"), secret)
 
 
 @pytest.mark.parametrize("secret", ["", "\ud800", "x" * 1_000_000, "\x00"])

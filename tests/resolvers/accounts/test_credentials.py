@@ -136,6 +136,14 @@ async def test_link_works_once_for_sixty_minutes_until_a_newer_one(scope_of: Sco
         await credentials.reset(scope_of(), last, "demo", "Something-Else-8")
 
 
+async def test_link_is_kept_only_as_its_hash(scope_of: ScopeOf) -> None:
+    token = await asked(scope_of(), await factories.person())
+    assert len(token) >= 43  # 256 bits in base64
+    kept = await OneTimeToken.get()
+    assert kept.token_hash == sessions.hashed(token)
+    assert token not in str(vars(kept))
+
+
 async def test_link_used_by_many_at_once_works_once(scope_of: ScopeOf) -> None:
     token = await asked(scope_of(), await factories.person())
     ended = await outcomes([credentials.reset(scope_of(), token, "demo", NEW) for _ in range(5)])

@@ -1,5 +1,6 @@
 """Signing in: one answer for every wrong try, and the brake that parallel tries don't pass."""
 
+import random
 from collections.abc import Callable
 
 import pytest
@@ -70,6 +71,20 @@ async def test_token_is_kept_only_as_its_hash(doors: Doors) -> None:
     assert len(entry.token) >= 43  # 256 bits in base64
     assert entry.token not in str(vars(session))
     await assert_untold(entry.token, session.token_hash, PASSWORD)
+
+
+async def test_token_does_not_follow_from_what_random_was_seeded_with(office: Office) -> None:
+    tokens = set()
+    for _ in range(2):
+        random.seed(2026)
+        tokens.add(office.token())
+    assert len(tokens) == 2
+
+
+async def test_password_stays_good_for_years(doors: Doors, clock: Clock) -> None:
+    person = await factories.person()
+    clock.advance(days=3650)
+    assert (await doors.sign_in(person)).account_id == person.id
 
 
 async def test_everyone_who_is_wrong_gets_one_answer(doors: Doors) -> None:
