@@ -75,3 +75,13 @@ def test_address_signed_under_a_former_key_is_read_and_new_ones_are_signed_under
     assert Signer(new, "https://accounts.example").read("/exports/users", after, NOW) == {"a": 2}
     with pytest.raises(InvalidToken):
         Signer(new, "https://accounts.example").read("/exports/users", before, NOW)
+
+
+def test_addresses_given_by_earlier_versions_are_those_given_now() -> None:
+    """Made at f5a04b3: whoever changes the key's derivation or the form breaks the links that people hold."""
+    given = (
+        "eyJhY2NvdW50Ijo3LCJzdWJqZWN0Ijp7Im5hbWUiOiJzb2Npw6l0w6kgw6kifSwidW50aWwiOjE4MDUxMDE1MDAuMH0"
+        ".-1v5GXg_Qm1VNwJujJjYGj5kPL63a5N7EfSXSd6tP_8"
+    )
+    assert SIGNER.read("/exports/structures", given, NOW) == CLAIMS
+    assert signed() == given
