@@ -33,7 +33,8 @@ class Scanner(Protocol):
         """The name of what was found in the content; None when it is clean.
 
         Raises:
-            StorageAway: when it can't be asked, or gives no verdict.
+            StorageAway: when it can't be asked.
+            NoVerdict: when it is there and gives no verdict on this content.
         """
 
 

@@ -6,13 +6,14 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from models.errors.errors import StorageAway
+from models.errors.errors import NoVerdict, StorageAway
 
 DEFAULT_PORT = 3310
 SECONDS = 60.0  # for one document, to the verdict
 DOUBT_SECONDS = 5.0  # of waiting, after which the scanner must show that it is there
 PROOF_SECONDS = 2.0
 MOST_REPLY = 4096
+FAILURES = (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError)
 
 
 @dataclass(frozen=True)
@@ -25,12 +26,21 @@ class Clamd:
         """The name of what was found in the content; None when it is clean.
 
         Raises:
-            StorageAway: when it can't be asked, or gives no verdict.
+            StorageAway: when it can't be asked.
+            NoVerdict: when it is there and gives no verdict on this content.
         """
         try:
             async with asyncio.timeout(SECONDS):
                 return _verdict(await self._answered(content))
-        except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
+        except FAILURES as error:
+            await self._must_be_there()
+            raise NoVerdict(f"the virus scanner gives no verdict: {type(error).__name__}") from error
+
+    async def _must_be_there(self) -> None:
+        try:
+            async with asyncio.timeout(PROOF_SECONDS):
+                await self._prove()
+        except FAILURES as error:
             raise StorageAway(f"the virus scanner can't be asked: {type(error).__name__}") from error
 
     async def _answered(self, content: AsyncIterator[bytes]) -> str:
@@ -77,7 +87,7 @@ def _verdict(reply: str) -> str | None:
         return None
     if reply.endswith(" FOUND"):
         return reply.removesuffix(" FOUND").partition(": ")[2]
-    raise StorageAway(f"the virus scanner gives no verdict: {reply[:200]}")
+    raise NoVerdict(f"the virus scanner gives no verdict: {reply[:200]}")
 
 
 def scanner_of(url: str | None) -> Clamd | None:

@@ -500,5 +500,9 @@ class DocumentRefused(DomainError):
     code = ErrorCode.CONFLICT
 
 
+class NoVerdict(Exception):
+    """The virus scanner is there and can't judge this one document; another may fare better."""
+
+
 class StorageAway(DatabaseAway):
     """The store of documents can't be reached; what is committed is whole, and the same can be tried again."""

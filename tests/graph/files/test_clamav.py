@@ -10,7 +10,7 @@ import pytest
 
 from graph.files import clamav
 from graph.files.clamav import Clamd
-from models.errors.errors import StorageAway
+from models.errors.errors import NoVerdict, StorageAway
 from tests.support.proxies import Proxy
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -39,7 +39,7 @@ async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
 
 async def hanging_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Ends before it has said all."""
-    await reader.readexactly(20)
+    await reader.read(20)
     writer.write(b"stream: O")
 
 
@@ -134,8 +134,27 @@ async def test_a_scanner_that_falls_silent_is_given_up_and_asked_again_afterward
 
 async def test_an_error_of_the_scanner_is_not_a_clean_verdict() -> None:
     async with listening(clamd) as scanner:
-        with pytest.raises(StorageAway, match="size limit"):
+        with pytest.raises(NoVerdict, match="size limit"):
             await scanner(_pieces(b"x" * 500_000, b"x" * 500_001))
+
+
+async def choking(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Answers pings, and hangs up on every document."""
+    if await reader.readuntil(b"\0") == b"zPING\0":
+        writer.write(b"PONG\0")
+
+
+async def test_a_scanner_that_is_there_and_hangs_up_has_no_verdict_on_this_document() -> None:
+    async with listening(choking) as scanner:
+        with pytest.raises(NoVerdict):
+            await scanner(_pieces(b"x" * 30))
+
+
+async def test_a_document_that_takes_too_long_has_no_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clamav, "SECONDS", 0.3)
+    async with listening(slow) as scanner:
+        with pytest.raises(NoVerdict):
+            await scanner(_pieces(b"x" * 30))
 
 
 async def test_nobody_listening_is_away(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from graph.files.storage import store_of
 from models.documents.documents import Document, DocumentState, DocumentType
-from models.errors.errors import StorageAway
+from models.errors.errors import NoVerdict, StorageAway
 from models.events.events import Event
 from models.mail.outbox import Mail
 from resolvers import storage
@@ -19,14 +19,17 @@ from tests.support import factories, invariants
 
 
 class Nose:
-    """A scanner that smells the word virus, or is away."""
+    """A scanner that smells the word virus, has no verdict on what is odd, or is away."""
 
     is_away = False
 
     async def __call__(self, content: AsyncIterator[bytes]) -> str | None:
         if self.is_away:
             raise StorageAway("no scanner")
-        return "Smelly" if b"virus" in b"".join([piece async for piece in content]) else None
+        found = b"".join([piece async for piece in content])
+        if b"odd" in found:
+            raise NoVerdict("it smells of nothing known")
+        return "Smelly" if b"virus" in found else None
 
 
 async def _two(scope: Scope) -> tuple[int, int]:
@@ -68,6 +71,20 @@ async def test_while_the_scanner_is_away_documents_wait(db: str, scope_of: Scope
     assert {row.state for row in await Document.all()} == {DocumentState.AWAITING_SCAN}
     nose.is_away = False
     assert await scans.scan(scope) == 2
+
+
+async def test_a_document_without_a_verdict_waits_and_holds_up_no_other(
+    db: str, scope_of: ScopeOf, storage_url: str
+) -> None:
+    scope = storing(scope_of(await factories.person()), store_of(storage_url), scanner=Nose())
+    odd = await documents.add(scope, upload("a.txt", b"an odd one"), "odd", DocumentType.OTHER)
+    clean, sick = await _two(scope)
+    assert await scans.scan(scope) == 2
+    states = {row.id: row.state for row in await Document.all()}
+    assert states == {
+        odd: DocumentState.AWAITING_SCAN, clean: DocumentState.AVAILABLE, sick: DocumentState.REFUSED
+    }  # fmt: skip
+    assert await scans.scan(scope) == 0
 
 
 async def test_a_document_removed_before_its_verdict_is_no_ones_concern(
