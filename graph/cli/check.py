@@ -19,8 +19,8 @@ from mailer.failures import TransportFailure
 from mailer.seals import Sealer
 from mailer.transport import open_transport
 from models.db import database
-from models.errors.errors import DatabaseAway
-from models.structures import services
+from models.errors.errors import DatabaseAway, NoVerdict
+from models.structures import services, structures
 from resolvers import storage
 from resolvers.scope import utc_now
 
@@ -66,6 +66,7 @@ async def _all_pass(chosen: Settings) -> bool:
     results = [await _passes(name, look, chosen) for name, look in looks.items()]
     if results[1]:
         await _tell_doubles()
+        await _tell_public_bodies()
         results.append(await _passes_former_keys(chosen))
     await database.close()
     return all(results)
@@ -75,7 +76,7 @@ async def _passes(name: str, look: Callable[[Settings], Awaitable[str]], chosen:
     try:
         async with asyncio.timeout(MOST_SECONDS):
             typer.echo(f"{name:14} ok      {await look(chosen)}")
-    except (Failed, SettingsRefused, DatabaseAway, TransportFailure, RedisError, OSError) as failure:
+    except (Failed, SettingsRefused, DatabaseAway, NoVerdict, TransportFailure, RedisError, OSError) as failure:
         typer.echo(f"{name:14} FAILED  {str(failure) or 'it gives no answer'}")
         return False
     return True
@@ -101,6 +102,14 @@ async def _tell_doubles() -> None:
         return
     for structure, codes in await services.doubles():
         typer.echo(f"service codes  DOUBLE  {structure}: {', '.join(codes)} (rename all but one)")
+
+
+async def _tell_public_bodies() -> None:
+    """Name the structures of before that hold a public body's SIRET as private ones: no new ones like them are made."""
+    if await database.pending_migrations():
+        return
+    for name, siret in await structures.private_public_bodies():
+        typer.echo(f"structures     PRIVATE {name}: {siret} is a public body's SIRET (support corrects its kind)")
 
 
 async def _mail(chosen: Settings) -> str:

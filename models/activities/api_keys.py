@@ -37,8 +37,18 @@ async def keep(name: str, key: str, *, at: datetime, expires_at: datetime | None
     return await ApiKey.create(name=name, key_hash=hashed(key), created_at=at, expires_at=expires_at)
 
 
+async def retire(name: str, *, at: datetime) -> bool:
+    """Whether the key of this name was past its end and is revoked by this, so that the name is free."""
+    key = await in_use(name)
+    if key is None or key.expires_at is None or key.expires_at > at:
+        return False
+    key.revoked_at = at
+    await key.save()
+    return True
+
+
 async def in_use(name: str) -> ApiKey | None:
-    """The key in use under this name, held until the transaction ends."""
+    """The key under this name that nobody revoked, held until the transaction ends."""
     return await ApiKey.filter(name=name, revoked_at=None).select_for_update(no_key=True).get_or_none()
 
 

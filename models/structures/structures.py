@@ -5,6 +5,7 @@ from enum import StrEnum
 from functools import lru_cache
 
 from tortoise import fields
+from tortoise.expressions import Q
 from tortoise.models import Model
 
 from models.db import database
@@ -121,6 +122,14 @@ async def lock_identified(identifier_type: IdentifierType, identifier: str) -> S
 async def active_among(structure_ids: list[int]) -> list[Structure]:
     """Those of the structures that are active, by name."""
     return await Structure.filter(id__in=structure_ids, status=StructureStatus.ACTIVE).order_by("folded_name", "id")
+
+
+@database.guarded
+async def private_public_bodies() -> list[tuple[str, str]]:
+    """The private structures that hold a public body's SIRET, from before that was refused: name and SIRET, by name."""
+    private = Structure.filter(kind=StructureKind.PRIVATE, identifier_type=IdentifierType.SIRET)
+    found = private.filter(Q(identifier__startswith="1") | Q(identifier__startswith="2"))
+    return [(structure.name, structure.identifier) for structure in await found.order_by("folded_name", "id")]
 
 
 # ------------------------------------------------------------------ reading

@@ -14,7 +14,8 @@ from resolvers.scope import Scope
 async def create(scope: Scope, name: str, *, until: date | None = None) -> str:
     """A new API key under this name: the one time that it is told, since only its hash is kept.
 
-    It is good through the day `until`, by the structures' calendar; without it, until it is revoked.
+    It is good through the day `until`, by the structures' calendar; without it, until it is revoked. A key past its end
+    is revoked when another takes its name.
 
     Raises:
         DomainError: when the name is blank, too long or has characters that don't show, or the day is over.
@@ -29,6 +30,8 @@ async def create(scope: Scope, name: str, *, until: date | None = None) -> str:
     key = PREFIX + scope.office.token()
     try:
         async with scope.transaction() as record:
+            if await api_keys.retire(name, at=scope.now()):
+                await record(ApiKeyRevoked(before={"name": name}))
             await api_keys.keep(name, key, at=scope.now(), expires_at=ends)
             after = {"name": name} | ({"until": until.isoformat()} if until else {})
             await record(ApiKeyCreated(after=after))

@@ -1,6 +1,8 @@
 """`rattache check` and the servers beside the database: silent, missing, in clear text, or set under a mistyped name."""
 
+import asyncio
 import io
+import re
 import secrets
 import socket
 from collections.abc import Iterator
@@ -8,11 +10,17 @@ from pathlib import Path
 
 import httpx
 import pytest
+from pydantic import SecretStr
 
+from graph.app import office_of
 from graph.files import storage as stores
-from graph.settings import in_clear, mistyped
+from graph.settings import Settings, in_clear, mistyped
+from models.accounts.accounts import Language
+from models.db import database
 from models.errors.errors import StorageAway
 from resolvers import storage
+from resolvers.accounts import accounts, wishes
+from resolvers.scope import Scope
 from tests.conftest import s3_environment
 from tests.graph.cli.test_commands import run
 from tests.graph.support.apps import settings_of
@@ -75,6 +83,44 @@ def test_check_tells_of_a_silent_redis_and_scanner_within_its_bound(tmp_path: Pa
         done = run(tmp_path, "check", REDIS_URL=f"redis://{place}", CLAMD_URL=f"tcp://{place}")
     failed = [line.split()[0] for line in done.stdout.splitlines() if "FAILED" in line]
     assert (done.returncode, done.stderr, failed) == (1, "", ["redis", "scanner"])
+
+
+NEW, OLD, OTHER = (f"the {which} key of this application" for which in ("newest", "former", "foreign"))
+
+
+async def _an_unsent_link(installation: Settings) -> None:
+    await database.migrate(installation.database)
+    await database.connect(installation.database)
+    scope = Scope(office_of(installation))
+    await accounts.sign_up(
+        scope,
+        login_email="ada@people.example",
+        first_name="Ada",
+        last_name="V",
+        language=Language.FR,
+        accept_terms=True,
+    )
+    await wishes.grant(scope)
+    await database.close()
+
+
+def test_check_tells_what_still_needs_a_former_key(tmp_path: Path) -> None:
+    asyncio.run(_an_unsent_link(settings_of(tmp_path, secret_key=SecretStr(OLD))))
+
+    def told(**keys: str) -> tuple[int, list[str]]:
+        done = run(tmp_path, "check", **keys)
+        return done.returncode, [line for line in done.stdout.splitlines() if line.startswith("former keys")]
+
+    always = "links to unsubscribe in mails sent before need theirs for good"
+    assert told(SECRET_KEY=OLD) == (0, [])
+    none = f"former keys    ok      no unsent link needs one; {always}"
+    assert told(SECRET_KEY=OLD, SECRET_KEY_OLD=OTHER) == (0, [none])
+    lost = "former keys    FAILED  1 unsent links open under none of the keys: SECRET_KEY_OLD lacks one"
+    assert told(SECRET_KEY=NEW) == told(SECRET_KEY=NEW, SECRET_KEY_OLD=OTHER) == (1, [lost])
+    code, (line,) = told(SECRET_KEY=NEW, SECRET_KEY_OLD=f"{OTHER},{OLD}")
+    needed = r"former keys    ok      1 unsent links need one until \d{4}-\d\d-\d\d \d\d:\d\d; " + always
+    assert code == 0
+    assert re.fullmatch(needed, line)
 
 
 def test_check_warns_of_a_mistyped_setting_and_of_clear_text_to_another_machine(tmp_path: Path) -> None:

@@ -4,9 +4,13 @@ import asyncio
 import json
 import os
 import re
+import signal
 import sqlite3
 import subprocess
 import sys
+import time
+from collections import Counter
+from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 
@@ -111,6 +115,29 @@ def test_check_names_structures_whose_service_codes_differ_by_case_alone(tmp_pat
         )
     done = run(tmp_path, "check")
     assert "service codes  DOUBLE  Atelier: FIN, fin (rename all but one)" in done.stdout.splitlines()
+    assert done.returncode == 0
+
+
+def test_check_names_private_structures_that_hold_a_public_bodys_siret(tmp_path: Path) -> None:
+    run(tmp_path, "migrate")
+    with sqlite3.connect(tmp_path / "data" / "rattache.db") as file:
+        file.executemany(
+            "INSERT INTO structures (id, identifier_type, identifier, name, folded_name, kind, status, managed,"
+            " service_code_required, engagement_number_required, created_at)"
+            " VALUES (?, ?, ?, ?, lower(?), ?, 'ACTIVE', 1, 0, 0, '2026-01-05')",
+            [
+                (1, "SIRET", "21750001600019", "Ville", "Ville", "PRIVATE"),
+                (2, "SIRET", "13002526500013", "Agence", "Agence", "PRIVATE"),
+                (3, "SIRET", "20005478100014", "Commune", "Commune", "PUBLIC"),
+                (4, "SIRET", "73282932000074", "Atelier", "Atelier", "PRIVATE"),
+                (5, "OTHER", "21750001600018", "Autre", "Autre", "PRIVATE"),
+            ],
+        )
+    done = run(tmp_path, "check")
+    assert [line for line in done.stdout.splitlines() if line.startswith("structures")] == [
+        "structures     PRIVATE Agence: 13002526500013 is a public body's SIRET (support corrects its kind)",
+        "structures     PRIVATE Ville: 21750001600019 is a public body's SIRET (support corrects its kind)",
+    ]
     assert done.returncode == 0
 
 
@@ -264,12 +291,65 @@ def test_an_operator_lets_an_integration_in_and_stops_it(tmp_path: Path) -> None
     assert key.removeprefix("rattache_") not in server.written() + listed
 
 
+def test_an_operator_gives_a_key_its_last_day_and_sees_it_in_the_list(tmp_path: Path) -> None:
+    made = run(tmp_path, "api-key", "create", "erp", "--until", "2099-06-30")
+    past = run(tmp_path, "api-key", "create", "crm", "--until", "2020-06-30")
+    wrong = run(tmp_path, "api-key", "create", "crm", "--until", "30/06/2099")
+    listed = run(tmp_path, "api-key", "list").stdout
+    key = made.stdout.removesuffix("\n")
+    assert re.fullmatch(r"rattache_[A-Za-z0-9_-]{43}", key)
+    assert (past.returncode, past.stdout, past.stderr) == (1, "", "rattache: This date is in the past.\n")
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+    (row,) = [line for line in listed.splitlines() if "erp" in line]
+    id, name, created, used, ends, revoked = (cell.strip() for cell in row.strip("│").split("│"))
+    assert (id, name, used, ends, revoked) == ("1", "erp", "", "2099-06-30 22:00:00", "")  # midnight in Paris
+    assert datetime.fromisoformat(created)
+    assert key.removeprefix("rattache_") not in listed
+
+
 def test_a_server_stops_when_asked_and_its_worker_with_it(tmp_path: Path) -> None:
     server = Server(tmp_path, {"LOG_FORMAT": "json"})
     with server:
         pass
     assert "Application shutdown complete." in server.written()
     assert "Traceback" not in server.written()
+
+
+def test_two_processes_serve_together_within_their_bounds_and_stop_when_asked(
+    tmp_path: Path, postgres_database: str
+) -> None:
+    given = {"DATABASE_URL": postgres_database, "LOG_FORMAT": "json", "CONNECTIONS_PER_SOURCE": "4"}
+    server = Server(tmp_path, given, "--no-worker", "--workers", "2")
+    with server, ExitStack() as stack:
+        first = server.process_id
+        clients = [stack.enter_context(httpx.Client(base_url=server.url, timeout=60)) for _ in range(12)]
+        statuses = Counter(_status(client) for client in clients)  # each keeps its connection
+        assert set(statuses) == {200, 503}
+        assert 4 <= statuses[200] <= 8  # of each process, four
+        os.kill(first, signal.SIGTERM)  # as a service manager does: the first tells the others
+        deadline = time.monotonic() + 30
+        while server.written().count("Application shutdown complete.") < 2:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    while _runs(first):  # the last of them, multiprocessing's own, ends once it sees that the others have
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert "Traceback" not in server.written()
+
+
+def _runs(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _status(client: httpx.Client) -> int:
+    try:
+        return client.post("/graphql", json={"query": "{ me { id } }"}).status_code
+    except httpx.TransportError:
+        return 503  # closed while the request was still written
 
 
 def test_a_busy_machine_makes_no_crash_of_a_process_that_used_the_store(tmp_path: Path) -> None:

@@ -79,6 +79,30 @@ async def test_a_key_lets_in_through_its_last_day_and_no_longer(db: str, scope_o
     assert await rows.integration_of(key, now=clock()) is None
 
 
+async def test_the_name_of_a_key_past_its_end_may_be_taken_again(db: str, scope_of: ScopeOf, clock: Clock) -> None:
+    old = await api_keys.create(scope_of(), "erp", until=date(2027, 3, 15))
+    async with refused((ApiKeyNameTaken, "name")):
+        await api_keys.create(scope_of(), "erp")
+    clock.now = datetime(2027, 3, 15, 23, tzinfo=UTC)  # midnight in Paris
+    new = await api_keys.create(scope_of(), "erp")
+    assert await rows.integration_of(old, now=clock()) is None
+    assert await rows.integration_of(new, now=clock()) is not None
+    assert [(row.name, row.revoked_at) for row in await api_keys.listed()] == [("erp", clock.now), ("erp", None)]
+    assert await factories.event_types() == ["ApiKeyCreated", "ApiKeyRevoked", "ApiKeyCreated"]
+    async with refused((ApiKeyNameTaken, "name")):
+        await api_keys.create(scope_of(), "erp")
+
+
+async def test_fifty_operators_who_take_the_name_of_a_key_past_its_end_make_one(
+    db: str, scope_of: ScopeOf, clock: Clock
+) -> None:
+    await api_keys.create(scope_of(), "erp", until=date(2027, 3, 15))
+    clock.advance(days=1)
+    answers = await together(api_keys.create(scope_of(), "erp") for _ in range(MANY))
+    assert kinds(answers) == {"done": 1, "ApiKeyNameTaken": MANY - 1}
+    assert await factories.event_types() == ["ApiKeyCreated", "ApiKeyRevoked", "ApiKeyCreated"]
+
+
 async def test_a_key_whose_last_day_is_over_is_not_made(db: str, scope_of: ScopeOf) -> None:
     async with refused((Invalid, "until")):
         await api_keys.create(scope_of(), "erp", until=date(2027, 3, 14))
