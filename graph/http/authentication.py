@@ -55,7 +55,7 @@ class Authentication:
         if bearer and actor is None:
             security_log.note(scope, security_log.UNKNOWN_SESSION, request.url.path)
         if csrf.may_use_cookie(request, self.trusted):
-            scope.device = cookie_of(request, self.device_cookie)
+            scope.device = self.device_of(request)
             scope.replaces = next(iter(self.cookies_of(request).values()), None)
 
         async def admit(operation: str) -> None:
@@ -73,6 +73,10 @@ class Authentication:
     def device_cookie(self) -> str:
         """The name of the device's cookie."""
         return f"{HOST}{DEVICE_COOKIE}" if self.secure else DEVICE_COOKIE
+
+    def device_of(self, connection: HTTPConnection) -> str | None:
+        """The token of the device that signed in before, of its cookie."""
+        return cookie_of(connection, self.device_cookie)
 
     def cookies_of(self, connection: HTTPConnection) -> dict[str, str]:
         """The session cookies that came, by name, the one that counts first."""

@@ -1,6 +1,7 @@
 """The pages behind mailed links: opening one changes nothing, as mail scanners open them too; its form acts.
 
-The token in the form is the credential: no page reads or sets a cookie, and who has acted is told to sign in.
+The token in the form is the credential: no page reads a session's cookie or sets any, and who has acted is told to
+sign in. The device's cookie counts as it does for GraphQL: the owner gets in while others guess.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence

@@ -97,6 +97,7 @@ def factory(authentication: Authentication) -> Callable[[Request], AbstractAsync
     async def acts(request: Request) -> AsyncIterator[Acts]:
         authentication.ready()
         scope = authentication.scope(request, language=layout.language_of(request))
+        scope.device = authentication.device_of(request)  # which comes with no form of another site: SameSite
         try:
             yield Acts(scope, authentication.limits)
         except (DomainError, RateLimited) as error:

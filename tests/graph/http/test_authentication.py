@@ -6,11 +6,13 @@ from pathlib import Path
 import httpx
 import pytest
 
+from graph.app import office_of
 from graph.http.authentication import COOKIE, DEVICE_COOKIE
 from models.accounts.sessions import Session
 from models.db import database
 from tests.conftest import Clock
 from tests.graph.support.apps import SIGN_IN, ask, served, settings_of
+from tests.resolvers.support.mailbox import token_of
 from tests.support import factories
 
 ME = "{ me { loginEmail language } }"
@@ -143,6 +145,28 @@ async def test_the_device_cookie_lets_its_owner_in_while_others_guess(tmp_path: 
         assert limited["errors"][0]["extensions"]["code"] == "RATE_LIMITED"
         let_in = await ask(client, SIGN_IN, {"cookie": f"{DEVICE_COOKIE}={device}"}, **right)
         assert let_in["data"]["signIn"]["token"] is not None
+
+
+async def test_the_device_cookie_counts_on_the_page_that_resets_a_password(tmp_path: Path, database_url: str) -> None:
+    settings = settings_of(tmp_path, database_url, rate_limits=False)
+    async with served(settings, sends=False) as client:
+        ada = await factories.person()
+        await _signed_in(client, ada.login_email)
+        device = client.cookies[DEVICE_COOKIE]
+        client.cookies.clear()
+        await ask(client, f'mutation {{ requestPasswordReset(loginEmail: "{ada.login_email}") {{ acknowledged }} }}')
+        new = {"password": "Lighthouse-Keeper-7", "password_again": "Lighthouse-Keeper-7"}
+        form = {"token": await token_of(office_of(settings), "password_reset"), "lang": "en"} | new
+
+        async def reset(answer: str, **headers: str) -> int:
+            given = form | {"secret_answer": answer}
+            return (await client.post("/account/reset-password", data=given, headers=headers)).status_code
+
+        assert [await reset("wrong") for _ in range(6)] == [422] * 5 + [429]
+        assert await reset("demo") == 429
+        assert await reset("demo", cookie=f"{DEVICE_COOKIE}={device}") == 200
+        answer = await ask(client, SIGN_IN, email=ada.login_email, password="Lighthouse-Keeper-7")
+        assert answer["data"]["signIn"]["token"] is not None
 
 
 async def test_the_cookie_is_secure_away_from_loopback(tmp_path: Path, database_url: str) -> None:
