@@ -7,6 +7,7 @@ import signal
 import socket
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 
 import structlog
 
@@ -114,6 +115,7 @@ async def work(settings: Settings, office: Office, bell: Bell) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopping.set)
     metrics, is_open = Metrics(), asyncio.Event()
+    office = replace(office, noted=metrics.note)
 
     def ready() -> None:
         if not is_open.is_set():

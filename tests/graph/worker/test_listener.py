@@ -14,6 +14,18 @@ from tests.graph.cli.test_commands import run
 from tests.graph.support.servers import Worker
 from tests.graph.worker.test_jobs import until
 
+REFUSING = """from graph.cli.main import main
+from models.errors.codes import ErrorCode
+from resolvers import security_log
+from resolvers.accounts import wishes
+
+async def refuse(scope):
+    security_log.note(scope, ErrorCode.FORBIDDEN, "a wish")
+    return 0
+
+wishes.grant = refuse
+main()
+"""
 SEALER = Sealer("a key that seals nothing here", "rattache.example")
 
 
@@ -38,6 +50,16 @@ async def test_a_worker_tells_what_it_does(tmp_path: Path, db: str) -> None:
     assert measures["rattache_database_connections"] >= 1
     assert measures['rattache_redis_away{use="wakings"}'] == 0
     assert measures["rattache_outbox_unsent"] == 0
+
+
+def test_a_worker_counts_what_its_security_log_tells(tmp_path: Path, database_url: str) -> None:
+    worker = Worker(tmp_path, {"DATABASE_URL": database_url, "LOG_FORMAT": "json"})
+    worker.command = ("-c", REFUSING)
+    with worker:
+        measures: dict[str, float] = {}
+        while not measures.get('rattache_security_events_total{outcome="FORBIDDEN"}'):
+            measures = measures_of(worker)
+    assert measures['rattache_security_events_total{outcome="RATE_LIMITED"}'] == 0
 
 
 def test_a_worker_without_its_database_is_alive_and_not_ready(tmp_path: Path) -> None:
