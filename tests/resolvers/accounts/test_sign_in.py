@@ -4,6 +4,7 @@ import random
 from collections.abc import Callable
 
 import pytest
+from argon2 import PasswordHasher
 
 from models.accounts import passwords, sessions
 from models.accounts.accounts import Account, AccountState
@@ -85,6 +86,21 @@ async def test_password_stays_good_for_years(doors: Doors, clock: Clock) -> None
     person = await factories.person()
     clock.advance(days=3650)
     assert (await doors.sign_in(person)).account_id == person.id
+
+
+async def test_password_hashed_by_former_parameters_is_hashed_anew_at_a_sign_in(doors: Doors) -> None:
+    former = PasswordHasher(time_cost=1, memory_cost=8 * 1024, parallelism=1).hash(PASSWORD)
+    person = await factories.person(password_hash=former)
+    async with refused((WrongCredentials,)):
+        await entries.sign_in(Scope(doors.office), person.login_email, "Wrong-Password-2026")
+    assert (await Account.get()).password_hash == former
+    entry = await doors.sign_in(person)
+    renewed = (await Account.get()).password_hash
+    assert renewed != former
+    assert not passwords.needs_rehash(renewed)
+    assert await doors.actor(entry) is not None
+    await doors.sign_in(person)
+    assert (await Account.get()).password_hash == renewed
 
 
 async def test_everyone_who_is_wrong_gets_one_answer(doors: Doors) -> None:
