@@ -35,6 +35,7 @@ CITATION = re.compile(
 )
 SECTION = re.compile(r"^(?:#+ |- \*\*)(\d+(?:\.\d+)*)\b", re.MULTILINE)
 SQL = ("SELECT ", "INSERT INTO ", "UPDATE ", "DELETE FROM ")
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 CLOCKS = {"now", "utcnow", "today", "fromtimestamp"}
 # The office's own clock, which every rule is given; and the date a mail's file was written at.
 READS_THE_CLOCK = {"resolvers/scope.py", "graph/pages/mailbox.py"}
@@ -140,6 +141,27 @@ def test_rules_are_numbered_one_after_the_other() -> None:
     for section in sections:
         rules = [number for number in found if number.startswith(f"{section}.")]
         assert rules == [f"{section}.{place}" for place in range(1, len(rules) + 1)]
+
+
+def _defined(path: Path) -> set[str]:
+    """Every function and class of the module, and `Class.method`."""
+    found: set[str] = set()
+    for node in _tree(path).body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            found.add(node.name)
+            found |= {f"{node.name}.{inner.name}" for inner in ast.walk(node) if isinstance(inner, FUNCTIONS)}
+    return found
+
+
+@pytest.mark.parametrize(
+    "document", ["ARCHITECTURE.md", "CLIENTS.md", "CONTRIBUTING.md", "DOMAIN.md", "OPERATIONS.md", "README.md"]
+)
+def test_places_that_a_document_names_exist(document: str) -> None:
+    text = (ROOT / document).read_text("utf-8")
+    for place in set(re.findall(r"`((?:graph|schema|resolvers|mailer|models|tests|\.ci)/[\w./-]*)`", text)):
+        assert (ROOT / place).exists(), f"{document} names {place}, which isn't there: say where it went"
+    for place, name in re.findall(r"`([\w/]+\.py)`\s+`([\w.]+)`", text):
+        assert name in _defined(ROOT / place), f"{document} names {name} of {place}, which isn't there"
 
 
 def _kinds(of: type, module: object) -> list[type]:

@@ -27,13 +27,17 @@ DESCRIPTIONS = {
 }
 
 
+class ArgumentNotDescribed(Exception):
+    """An argument has no description of its own, and its name none: clients would read nothing of it."""
+
+
 def complete(schema: GraphQLSchema) -> None:
     """Give every argument without a description of its own the one of its name, and take away defaults of null.
 
     An enum's wrong value gets no suggestion: nobody is shown it, and looking for one costs by the value's length.
 
     Raises:
-        KeyError: when there is none for the name.
+        ArgumentNotDescribed: when there is none for the name.
     """
     for kind in schema.type_map.values():
         if isinstance(kind, GraphQLEnumType):
@@ -43,11 +47,20 @@ def complete(schema: GraphQLSchema) -> None:
                 if given.default_value is None:
                     given.default_value = Undefined
         if isinstance(kind, GraphQLObjectType) and not kind.name.startswith("__"):
-            for field in kind.fields.values():
+            for found, field in kind.fields.items():
                 for name, argument in field.args.items():
-                    argument.description = argument.description or DESCRIPTIONS[name]
+                    argument.description = argument.description or _description(f"{kind.name}.{found}", name)
                     if argument.default_value is None:
                         argument.default_value = Undefined
+
+
+def _description(field: str, name: str) -> str:
+    if name not in DESCRIPTIONS:
+        raise ArgumentNotDescribed(
+            f"{field} has an argument `{name}` that nothing describes: add a sentence for `{name}` to DESCRIPTIONS in"
+            " schema/base/arguments.py, or describe this one alone with Annotated and strawberry.argument."
+        )
+    return DESCRIPTIONS[name]
 
 
 def _value_of(coerce: Any, given: Any, _: bool = True) -> Any:

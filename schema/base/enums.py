@@ -22,15 +22,24 @@ from models.subscriptions.subscriptions import SpaceSubscriptionStatus, Subscrip
 E = TypeVar("E", bound=Enum)
 
 
+class EnumValueNotDescribed(Exception):
+    """A value of an enumeration has no description: clients would read nothing of it."""
+
+
 def _described(enumeration: type[E], description: str, values: dict[str, str]) -> type[E]:
     """Make a domain enumeration a GraphQL one, each of its values described.
 
     Raises:
-        KeyError: when a value has no description.
+        EnumValueNotDescribed: at import, when a value has no description.
     """
     strawberry.enum(enumeration, description=description)
     definition: StrawberryEnumDefinition = enumeration.__strawberry_definition__  # type: ignore[attr-defined]
     for value in definition.values:
+        if value.name not in values:
+            raise EnumValueNotDescribed(
+                f"{enumeration.__name__} has a value `{value.name}` that nothing describes: add a sentence for it where"
+                f" schema/base/enums.py describes {enumeration.__name__}."
+            )
         value.description = values[value.name]
     return enumeration
 

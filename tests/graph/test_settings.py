@@ -12,7 +12,7 @@ from graph.settings import Settings, SettingsRefused
 from tests.graph.support.apps import settings_of
 
 NAMES = [name.upper() for name in Settings.model_fields]
-README = Path(__file__).parents[2] / "README.md"
+OPERATIONS = Path(__file__).parents[2] / "OPERATIONS.md"
 
 
 @pytest.fixture(autouse=True)
@@ -162,6 +162,6 @@ def test_a_key_that_can_not_be_kept_is_refused(tmp_path: Path) -> None:
         secret_key.application_key(settings_of(tmp_path))
 
 
-def test_every_setting_is_in_the_readme_with_its_default() -> None:
-    told = README.read_text(encoding="utf-8")
+def test_every_setting_is_told_to_operators_with_its_default() -> None:
+    told = OPERATIONS.read_text(encoding="utf-8")
     assert [name for name in NAMES if f"| `{name}` |" not in told] == []

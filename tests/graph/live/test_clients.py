@@ -31,7 +31,7 @@ needs_node = pytest.mark.skipif(
 )
 
 
-README = Path(__file__).parents[3] / "README.md"
+CLIENTS = Path(__file__).parents[3] / "CLIENTS.md"
 OPENED = 'on: { connected: () => console.log("open") }'
 FLIP = "mutation ($id: ID!) {{ done: {act}(ids: [$id]) {{ results {{ errors {{ code }} }} }} }}"
 
@@ -81,7 +81,7 @@ async def test_the_client_of_the_readme_resumes_after_the_server_was_killed(tmp_
     token, acting = await token_for(manager), await token_for(manager)
     await database.close()
     with Server(tmp_path, {"DATABASE_URL": address, "RATE_LIMITS": "off"}, "--no-worker") as server:
-        node = await _readme_client(tmp_path, server.url, token)
+        node = await _documented_client(tmp_path, server.url, token)
         try:
             seen = []
             for number, act in enumerate(("deactivateAttachments", "reactivateAttachments") * 3):
@@ -99,9 +99,9 @@ async def test_the_client_of_the_readme_resumes_after_the_server_was_killed(tmp_
     assert seen == ["DEACTIVATED", "VALIDATED"] * 3
 
 
-async def _readme_client(folder: Path, url: str, token: str) -> asyncio.subprocess.Process:
-    """The README's example at work, connected, with this address and token in it."""
-    code = README.read_text(encoding="utf-8").partition("```js\n")[2].partition("```")[0]
+async def _documented_client(folder: Path, url: str, token: str) -> asyncio.subprocess.Process:
+    """The example of CLIENTS.md at work, connected, with this address and token in it."""
+    code = CLIENTS.read_text(encoding="utf-8").partition("```js\n")[2].partition("```")[0]
     assert len(code.strip().splitlines()) == 10
     code = code.replace("ws://localhost:8000", url.replace("http", "ws"))
     code = re.sub(r"Bearer [\w-]+", f"Bearer {token}", code).replace("shouldRetry", f"{OPENED}, shouldRetry")

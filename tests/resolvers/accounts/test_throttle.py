@@ -142,7 +142,7 @@ async def test_device_left_alone_for_400_days_is_known_no_more(enter: Enter, clo
 
 
 async def test_attacker_has_33_guesses_a_day_from_one_source_and_78_from_any_number(clock: Clock) -> None:
-    """What the module, the README and SECURITY.md state."""
+    """What the module, CLIENTS.md and SECURITY.md state."""
 
     async def most_in_a_day(limits: list[Limit], sources: int) -> int:
         began, passed = clock.now, 0
