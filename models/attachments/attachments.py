@@ -264,9 +264,9 @@ async def principals_of(structure_ids: list[int]) -> dict[int, int]:
 
 
 async def managers_of(structure_id: int, today: date) -> list[Attachment]:
-    """The managers' attachments whose dates hold today, principal first, each with its account."""
+    """The managers' attachments whose dates hold today, each with its account."""
     rows = Attachment.filter(structure_id=structure_id, role__in=MANAGERS, status=AttachmentStatus.VALIDATED)
-    return [row for row in await rows.prefetch_related("user").order_by("role", "id") if row.is_valid_on(today)]
+    return [row for row in await rows.prefetch_related("user").order_by("id") if row.is_valid_on(today)]
 
 
 async def valid_in(structure_id: int, today: date) -> list[Attachment]:

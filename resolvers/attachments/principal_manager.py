@@ -9,6 +9,7 @@ from models.accounts.accounts import Account, AccountState
 from models.attachments import attachments, deciders, offers, vacancies
 from models.attachments.attachments import ALLOWED_FROM, Attachment, AttachmentStatus, DecisionAct, Role
 from models.attachments.offers import OfferStatus
+from models.attachments.vacancies import VacancyReason
 from models.db import texts
 from models.errors.errors import (
     AlreadyPrincipalManager,
@@ -85,8 +86,8 @@ async def transfer(scope: Scope, structure_id: int, successor_id: int) -> None:
         if structure is None:
             raise NotFound("structure_id")
         seat = await attachments.lock_live(actor.account_id, structure_id)
-        require(has(await scope.role_on(structure_id), Right.HAND_OVER) and seat is not None, "structure_id")
-        assert seat is not None
+        require(has(await scope.role_on(structure_id), Right.HAND_OVER), "structure_id")
+        assert seat is not None  # who has the right has a seat
         await hand_over(scope, record, structure, seat, successor_id, "successor_id")
 
 
@@ -172,8 +173,10 @@ async def _is_orphaned(scope: Scope, holder: Account, seat: Attachment) -> bool:
     """Can't the holder act, or were they away for 14 days after they were told, nobody there being able to claim?"""
     if holder.state is not AccountState.ACTIVE:
         return True
-    told, away = seat.absence_told_at, vacancies.reason_of(holder, seat, scope.now()) is not None
-    if not away or told is None or scope.now() < told + vacancies.NOTICE:
+    if vacancies.reason_of(holder, seat, scope.now()) is None:
+        return False
+    assert seat.absence_told_at is not None  # whoever is away was told
+    if scope.now() < vacancies.claimable_from(VacancyReason.ABSENT, seat.absence_told_at):
         return False
     return await vacancies.senior_on(seat.structure_id, scope.now(), scope.today()) is None
 
@@ -227,8 +230,7 @@ async def end_offer(scope: Scope, record: Record, structure_id: int) -> None:
 
 async def _seat(scope: Scope, attachment: Attachment, role: Role) -> None:
     """Give the attachment the role and the default spaces that go with it."""
-    if attachment.status is AttachmentStatus.VALIDATED:
-        attachment.become(role, scope.today(), scope.now())
+    attachment.become(role, scope.today(), scope.now())
     await attachment.save()
     await entitlements.follow_role(scope, attachment)
 

@@ -11,9 +11,10 @@ import pytest
 from models.accounts import accounts
 from models.accounts.accounts import REACTIVATION_WINDOW, Account, AccountState
 from models.accounts.actors import Actor
-from models.attachments import attachments, deciders
+from models.attachments import attachments, deciders, vacancies
 from models.attachments.attachments import ATTACHMENTS, Attachment, AttachmentStatus, Role
 from models.attachments.offers import OFFERS, OfferStatus, SeatOffer
+from models.attachments.vacancies import VacancyReason
 from models.db import database
 from models.db.query import Row
 from models.structures.structures import Structure, StructureStatus
@@ -128,6 +129,35 @@ async def test_managers_who_can_decide(grid: list[Attachment]) -> None:
         assert able[row.structure_id] == ({row.user_id: row.role} if decides else {})
 
 
+async def test_requests_that_nobody_can_decide(grid: list[Attachment]) -> None:
+    """Somebody asks to be attached to each structure: the queue has those where the one manager can't decide."""
+    asking = await factories.person()
+    await Attachment.bulk_create(
+        [
+            Attachment(
+                user=asking, structure_id=row.structure_id, status=AttachmentStatus.PENDING, valid_from=TODAY,
+                requested_at=NOW,
+            )
+            for row in grid
+        ]
+    )  # fmt: skip
+    asked = {row.structure_id: row.id for row in await Attachment.filter(user=asking)}
+    expected = {
+        asked[row.structure_id]
+        for row in grid
+        if not (row.is_manager and row.is_valid_on(TODAY) and row.user.state is AccountState.ACTIVE)
+    }
+    mine = "attachments a WHERE a.user_id = :asking AND"
+    undecided = await database.fetch(
+        f"SELECT a.id FROM {mine} a.id IN ({deciders.UNDECIDED_IDS})", {"today": TODAY, "asking": asking.id}
+    )
+    assert {row[0] for row in undecided} == expected
+    decidable = await database.fetch(
+        f"SELECT a.id FROM {mine} ({deciders.decidable('a')})", {"today": TODAY, "asking": asking.id}
+    )
+    assert {row[0] for row in decidable} == set(asked.values()) - expected
+
+
 async def test_people_who_may_become_principal_manager(grid: list[Attachment]) -> None:
     expected = {
         row.id
@@ -172,6 +202,23 @@ async def test_state_at_an_instant(db: str) -> None:
     people = [await _person(state, NOW - ago) for state, ago in product(STORED, UNTIL_CLOSED)]
     rows = await accounts.ACCOUNTS.read(["id", "state"], [], {"closed_since": NOW - REACTIVATION_WINDOW})
     assert {row.id: row.state for row in rows} == {person.id: person.state_at(NOW) for person in people}
+
+
+async def test_vacancy_of_a_seat_at_an_instant(db: str) -> None:
+    """The holder in each state, told of an absence never, before, at and after they were last seen."""
+    seen, moment = NOW - 20 * DAY, timedelta(seconds=1)
+    expected = {}
+    came = ({"last_signed_in_at": seen}, {"activated_at": seen})
+    for state, ago, told, last in product(STORED, UNTIL_CLOSED, (None, seen - moment, seen, seen + moment), came):
+        holder = await _person(state, NOW - ago)
+        await holder.update_from_dict(last).save()
+        seat = await factories.attachment(
+            holder, await factories.structure(), role=Role.PRINCIPAL_MANAGER, absence_told_at=told
+        )
+        expected[seat.id] = vacancies.reason_of(holder, seat, NOW)
+    rows = await vacancies.SEATS.read(["id", "reason"], [], {"today": TODAY, **vacancies.instants(NOW)})
+    assert {row.id: row.reason for row in rows} == expected
+    assert set(expected.values()) == {None, *VacancyReason}
 
 
 async def test_status_of_an_offer_at_an_instant(db: str) -> None:

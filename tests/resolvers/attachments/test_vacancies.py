@@ -1,23 +1,27 @@
 """Seats nobody acts from: seen at once, told, kept by signing in, claimed by the senior secondary manager, once."""
 
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from mailer import payloads
+from mailer.facts import Reader
+from mailer.messages import SeatClaimable
 from models.accounts.accounts import Account, AccountState
 from models.attachments.attachments import Attachment, AttachmentStatus, Role
 from models.db.query import Page, Selection
 from models.errors.errors import Conflict, Forbidden, NotFound, SeatHeld, SeatNotYetClaimable, StructureInactive
+from models.mail.outbox import Mail
 from models.structures.structures import Structure, StructureStatus
 from models.subscriptions.spaces import SpaceCode
 from models.subscriptions.subscriptions import SpaceSubscriptionStatus
 from resolvers.accounts import accounts, sessions
 from resolvers.attachments import escalations, principal_manager, vacancies
-from resolvers.scope import Scope
+from resolvers.scope import Office, Scope
 from tests.conftest import Clock
 from tests.resolvers.support.houses import House
-from tests.resolvers.support.mailbox import outcomes, refused
+from tests.resolvers.support.mailbox import outcomes, overtaken, refused
 from tests.support import factories, invariants
 
 ScopeOf = Callable[..., Scope]
@@ -101,10 +105,37 @@ async def test_senior_manager_claims_at_once_and_nobody_else_does(
     await invariants.check(clock.now)
 
 
+async def test_managers_are_told_who_may_claim_and_from_when(
+    house: House, support: Account, scope_of: ScopeOf, office: Office, clock: Clock
+) -> None:
+    junior = await junior_of(house, clock)
+
+    async def told() -> dict[str, tuple[Reader, bool, datetime]]:
+        found = {}
+        for mail in await Mail.filter(message="seat_claimable"):
+            said = payloads.decode(mail.message, mail.payload, sealer=office.sealer, bound_to=mail.message_id)
+            assert isinstance(said, SeatClaimable)
+            assert said.claimant == house.secondary.display_name
+            found[mail.address] = (said.reader, said.absent, said.claimable_from)
+        await Mail.all().delete()
+        return found
+
+    senior, other = house.secondary.contact_email, junior.contact_email
+    await absent(house, clock)
+    await vacancies.tell_absent_holders(scope_of())
+    until = clock.now + timedelta(days=14)
+    assert await told() == {senior: (Reader.SUCCESSOR, True, until), other: (Reader.MANAGER, True, until)}
+    await accounts.suspend(scope_of(support), house.principal.id, "abuse")
+    assert await told() == {senior: (Reader.SUCCESSOR, False, clock.now), other: (Reader.MANAGER, False, clock.now)}
+
+
 async def test_seat_of_somebody_who_can_act_is_not_claimed(house: House, scope_of: ScopeOf) -> None:
     async with refused((SeatHeld, "structure_id")):
         await vacancies.claim(scope_of(house.secondary), house.structure.id)
     assert await seen(scope_of(house.secondary), house.structure) is None
+    for viewer in (house.principal, house.simple, await factories.person()):
+        async with refused((Forbidden, "structure_id")):
+            await vacancies.claim(scope_of(viewer), house.structure.id)
 
 
 async def test_reopened_holder_has_the_seat_again(house: House, support: Account, scope_of: ScopeOf) -> None:
@@ -119,6 +150,7 @@ async def test_seat_of_an_ended_structure_is_not_claimed(house: House, support: 
     await house.structure.update_from_dict({"status": StructureStatus.INACTIVE}).save()
     await accounts.suspend(scope_of(support), house.principal.id, "abuse")
     assert await factories.event_types() == ["AccountSuspended"]
+    assert await seen(scope_of(support), house.structure) is None
     async with refused((StructureInactive, "structure_id")):
         await vacancies.claim(scope_of(house.secondary), house.structure.id)
 
@@ -139,6 +171,18 @@ async def test_seniority_is_the_time_in_the_role_then_the_attachment(
         assert await seen(scope_of(promoted), house.structure) == ("SUSPENDED", promoted.id)
     await vacancies.claim(scope_of(promoted), house.structure.id)
     assert await principal_of(house.structure) == promoted.id
+
+
+async def test_senior_is_who_has_the_role_for_longer_though_attached_later_and_of_equals_the_first_attached(
+    house: House, support: Account, scope_of: ScopeOf, clock: Clock
+) -> None:
+    later = await factories.person()
+    link = await factories.attachment(later, house.structure, role=SM, role_since=clock.now - timedelta(days=1))
+    await house.links["secondary"].update_from_dict({"role_since": clock.now}).save()
+    await accounts.suspend(scope_of(support), house.principal.id, "abuse")
+    assert await seen(scope_of(support), house.structure) == ("SUSPENDED", later.id)
+    await link.update_from_dict({"role_since": clock.now}).save()
+    assert await seen(scope_of(support), house.structure) == ("SUSPENDED", house.secondary.id)
 
 
 async def test_many_claims_at_once_make_one(house: House, support: Account, scope_of: ScopeOf) -> None:
@@ -240,6 +284,60 @@ async def test_holder_who_signs_in_keeps_the_seat_and_may_be_absent_anew(
     assert await vacancies.tell_absent_holders(scope_of()) == 1
 
 
+async def test_seat_that_is_handed_back_is_not_vacant_by_the_notice_of_absence_before(
+    house: House, support: Account, scope_of: ScopeOf, clock: Clock
+) -> None:
+    await absent(house, clock)
+    await vacancies.tell_absent_holders(scope_of())
+    clock.advance(days=14)
+    await vacancies.claim(scope_of(house.secondary), house.structure.id)
+    await principal_manager.transfer(scope_of(house.secondary), house.structure.id, house.principal.id)
+    assert await principal_of(house.structure) == house.principal.id
+    assert await seen(scope_of(support), house.structure) is None
+
+
+async def test_holder_who_was_seen_at_the_very_instant_of_the_notice_may_be_absent_anew(
+    house: House, scope_of: ScopeOf, clock: Clock
+) -> None:
+    await absent(house, clock)
+    await vacancies.tell_absent_holders(scope_of())
+    await house.principal.update_from_dict({"last_signed_in_at": clock.now}).save()
+    clock.advance(days=90)
+    assert await vacancies.tell_absent_holders(scope_of()) == 1
+
+
+async def decide(structure: Structure) -> None:
+    decided = {"status": AttachmentStatus.REFUSED, "decided_at": factories.LONG_AGO, "refusal_reason": "unknown"}
+    await Attachment.filter(structure=structure, status=AttachmentStatus.PENDING).update(**decided)
+
+
+async def hand_over(structure: Structure) -> None:
+    await Attachment.filter(structure=structure, role=Role.PRINCIPAL_MANAGER).update(role=Role.SIMPLE_USER)
+    await Attachment.filter(structure=structure, role=SM).update(role=Role.PRINCIPAL_MANAGER)
+    await come_back(structure)
+
+
+async def end(structure: Structure) -> None:
+    await structure.update_from_dict({"status": StructureStatus.INACTIVE}).save()
+
+
+async def suspend(structure: Structure) -> None:
+    await Account.filter(id=await principal_of(structure)).update(state=AccountState.SUSPENDED)
+
+
+async def come_back(structure: Structure) -> None:
+    await Account.filter(id=await principal_of(structure)).update(last_signed_in_at=datetime(2027, 3, 15, tzinfo=UTC))
+
+
+@pytest.mark.parametrize("change", [decide, hand_over, end, suspend, come_back])
+async def test_nobody_is_told_of_an_absence_that_ended_since_it_was_looked_for(
+    house: House, scope_of: ScopeOf, clock: Clock, change: Callable[[Structure], Awaitable[None]]
+) -> None:
+    await absent(house, clock)
+    assert await overtaken(house.structure, vacancies.tell_absent_holders(scope_of()), change) == 0
+    assert await factories.traces() == (0, 0)
+
+
 async def test_claim_against_a_sign_in_at_the_same_instant_has_one_outcome(
     house: House, scope_of: ScopeOf, clock: Clock
 ) -> None:
@@ -293,6 +391,15 @@ async def test_support_sees_the_seats_that_nobody_may_claim(
         ("principal_manager_appointed", house.simple.contact_email),
     ]
     await invariants.check(clock.now)
+
+
+async def test_seats_of_ended_structures_wait_for_nobody(support: Account, scope_of: ScopeOf) -> None:
+    alone = await factories.person()
+    ended = await factories.structure(alone, status=StructureStatus.INACTIVE)
+    await accounts.suspend(scope_of(support), alone.id, "abuse")
+    slice = await vacancies.orphaned(scope_of(support), Page(10), READ)
+    assert (slice.rows, slice.total_count) == ([], 0)
+    assert await principal_of(ended) == alone.id
 
 
 async def test_support_names_nobody_while_the_absent_holder_may_come_back_or_a_manager_claim(

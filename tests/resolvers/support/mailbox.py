@@ -16,11 +16,14 @@ from models.db import database
 from models.errors.errors import DomainError
 from models.events.events import Event
 from models.mail.outbox import Mail
+from models.structures import structures
+from models.structures.structures import Structure
 from resolvers.accounts import wishes
 from resolvers.scope import Office, Scope
 from tests.support import factories
 
 T = TypeVar("T")
+Row = TypeVar("Row", Account, Structure)
 Problem = tuple[type[DomainError], *tuple[str, ...]]
 
 
@@ -63,13 +66,14 @@ async def outcomes(acts: list[Coroutine[Any, Any, Any]]) -> list[object]:
     return [type(end) if isinstance(end, Exception) else end for end in ended]
 
 
-async def overtaken(account: Account, act: Coroutine[Any, Any, T], change: Callable[[Account], Awaitable[None]]) -> T:
-    """What becomes of an act that reads the account, then waits for its row while another transaction changes it."""
+async def overtaken(row: Row, act: Coroutine[Any, Any, T], change: Callable[[Row], Awaitable[object]]) -> T:
+    """What becomes of an act that reads the row, then waits for it while another transaction that holds it changes."""
     held, go = asyncio.Event(), asyncio.Event()
 
     async def hold() -> None:
         async with database.transaction():
-            locked = await accounts.lock(account.id)
+            locked = await (accounts if isinstance(row, Account) else structures).lock(row.id)
+            assert locked is not None
             held.set()
             await go.wait()
             await change(locked)
