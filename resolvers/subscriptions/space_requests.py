@@ -197,9 +197,8 @@ async def remove(scope: Scope, ids: Sequence[int | None]) -> list[Outcome]:
             before = await terms.state_of(row)
             row.remove(scope.now())
             await terms.keep(record, SpaceSubscriptionRemoved, row, before)
-            if not own:
-                by = await scope.actor_name()
-                await terms.tell(scope, row, RemovedMail(structure=structure.name, space=row.space, by=by))
+            by = await scope.actor_name()
+            await terms.tell(scope, row, RemovedMail(structure=structure.name, space=row.space, by=by))
         return row.id
 
     return await each(ids, "ids", act)

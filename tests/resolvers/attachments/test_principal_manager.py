@@ -25,6 +25,7 @@ from models.errors.errors import (
 from models.events.events import Event
 from models.mail.outbox import Mail
 from models.structures.structures import Structure, StructureStatus
+from models.subscriptions.subscriptions import SpaceSubscription
 from resolvers.accounts import accounts
 from resolvers.attachments import lifecycle, principal_manager
 from resolvers.scope import Scope
@@ -292,6 +293,19 @@ async def test_whoever_was_let_in_before_keeps_that_instant_when_appointed(
     await principal_manager.appoint(support, house.structure.id, house.simple.id, "gone")
     seat = await Attachment.get(id=house.links["simple"].id)
     assert (seat.decided_at, seat.role_since) == (factories.LONG_AGO, clock.now)
+
+
+async def test_whoever_was_to_come_is_there_with_their_spaces_from_the_day_of_the_appointment(
+    support: Scope, scope_of: ScopeOf, clock: Clock
+) -> None:
+    structure, named = await factories.structure(), await factories.person()
+    link = await factories.attachment(named, structure, valid_from=TOMORROW)
+    await entitlements.give(scope_of(), link)
+    await principal_manager.appoint(support, structure.id, named.id, "asked in writing")
+    assert (await Attachment.get(id=link.id)).valid_from == clock.now.date()
+    begin = await SpaceSubscription.filter(user=named).values_list("effective_from", flat=True)
+    assert set(begin) == {clock.now.date()}
+    assert len(begin) == len(GIVEN_TO_MANAGERS)
 
 
 async def test_suspended_secondary_managers_are_told_of_no_transfer(

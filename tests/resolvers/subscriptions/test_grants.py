@@ -1,12 +1,14 @@
 """Spaces that managers give to several people at once."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import date
 from typing import Any
 
 import pytest
 
-from models.attachments.attachments import AttachmentStatus, Role, set_services
+from models.accounts.accounts import AccountState
+from models.attachments.attachments import Attachment, AttachmentStatus, Role, set_services
 from models.errors.errors import (
     AlreadySubscribed,
     AttachmentNeeded,
@@ -15,8 +17,10 @@ from models.errors.errors import (
     ServiceNotEntitled,
     SpaceGivenByDefault,
     SpaceNotOpen,
+    StructureInactive,
 )
 from models.structures.services import Service
+from models.structures.structures import Structure, StructureStatus
 from models.subscriptions.spaces import OpenSpace, SpaceCode
 from models.subscriptions.subscriptions import (
     SpaceSubscription,
@@ -30,7 +34,7 @@ from resolvers.subscriptions.terms import Terms
 from tests.conftest import Clock
 from tests.resolvers.support.answers import told
 from tests.resolvers.support.houses import House
-from tests.resolvers.support.mailbox import refused
+from tests.resolvers.support.mailbox import overtaken, refused
 from tests.support import factories, invariants
 
 ScopeOf = Callable[..., Scope]
@@ -111,6 +115,38 @@ async def test_bad_terms_refuse_the_whole_grant(
     async with refused(problem):
         await grants.grant(scope_of(getattr(open_house, who)), terms(open_house, **changes), [open_house.simple.id])
     assert await SpaceSubscription.all().count() == 0
+
+
+async def test_nothing_is_given_on_a_structure_that_has_ended(open_house: House, scope_of: ScopeOf) -> None:
+    await open_house.structure.update_from_dict({"status": StructureStatus.INACTIVE}).save()
+    async with refused((StructureInactive, "structure_id")):
+        await grants.grant(scope_of(open_house.principal), terms(open_house), [open_house.simple.id])
+
+
+async def test_person_who_has_yet_to_activate_the_account_is_given_a_space_and_no_mail(
+    open_house: House, scope_of: ScopeOf
+) -> None:
+    await open_house.simple.update_from_dict({"state": AccountState.PENDING_ACTIVATION}).save()
+    assert told(await grants.grant(scope_of(open_house.principal), terms(open_house), [open_house.simple.id])) == [[]]
+    assert await factories.mails() == []
+
+
+@pytest.mark.parametrize("lost", ["space", "right"])
+async def test_nothing_is_given_once_the_space_is_closed_or_the_manager_dismissed_meanwhile(
+    open_house: House, scope_of: ScopeOf, lost: str
+) -> None:
+    async def change(structure: Structure) -> None:
+        if lost == "space":
+            await OpenSpace.filter(structure=structure).delete()
+        else:
+            await Attachment.filter(structure=structure, user=open_house.secondary).update(role=Role.SIMPLE_USER)
+
+    act = grants.grant(scope_of(open_house.secondary), terms(open_house), [open_house.simple.id])
+    with suppress(SpaceNotOpen, Forbidden):  # as a whole, where the first look comes after the change
+        problem = {"space": (SpaceNotOpen, "space"), "right": (Forbidden, "structure_id")}[lost]
+        assert told(await overtaken(open_house.structure, act, change)) == [[problem]]
+    assert await SpaceSubscription.all().count() == 0
+    assert await factories.traces() == (0, 0)
 
 
 async def test_principal_manager_gives_to_a_secondary_one(open_house: House, scope_of: ScopeOf) -> None:

@@ -7,13 +7,15 @@ from typing import Any
 import pytest
 
 from models.accounts.accounts import AccountState
-from models.attachments.attachments import AttachmentStatus, Role, set_services
+from models.attachments.attachments import Attachment, AttachmentStatus, Role, set_services
 from models.db.query import Page, Selection
 from models.errors.errors import (
     AlreadySubscribed,
     AttachmentNeeded,
+    Forbidden,
     Invalid,
     NotFound,
+    OwnRequest,
     PersonUnavailable,
     RequestAlreadyDecided,
     ServiceNotEntitled,
@@ -21,11 +23,12 @@ from models.errors.errors import (
     SpaceNotOpen,
     StructureInactive,
     TooLong,
+    TransitionNotAllowed,
     Unauthenticated,
 )
 from models.events.events import Event
 from models.structures.services import Service
-from models.structures.structures import StructureStatus
+from models.structures.structures import Structure, StructureStatus
 from models.subscriptions.spaces import OpenSpace, SpaceCode
 from models.subscriptions.subscriptions import (
     SpaceSubscription,
@@ -43,7 +46,7 @@ from resolvers.subscriptions.terms import Terms
 from tests.conftest import Clock
 from tests.resolvers.support.answers import GIVEN_TO_ALL, live_spaces, told
 from tests.resolvers.support.houses import House
-from tests.resolvers.support.mailbox import outcomes
+from tests.resolvers.support.mailbox import outcomes, overtaken
 from tests.support import factories, invariants
 
 ScopeOf = Callable[..., Scope]
@@ -155,6 +158,50 @@ async def test_request_needs_a_validated_attachment_in_effect_or_to_come(
     assert told(await space_requests.request(scope_of(lea), [terms(open_house)])) == [expected]
 
 
+async def test_only_managers_who_can_decide_are_told_of_a_request(open_house: House, scope_of: ScopeOf) -> None:
+    await open_house.secondary.update_from_dict({"state": AccountState.SUSPENDED}).save()
+    assert told(await space_requests.request(scope_of(open_house.simple), [terms(open_house)])) == [[]]
+    assert await factories.mails() == [("space_subscription_requested", open_house.principal.contact_email)]
+
+
+@pytest.mark.parametrize("decide", ["validate", "refuse"])
+async def test_whoever_became_a_manager_does_not_decide_on_what_they_asked_for(
+    open_house: House, scope_of: ScopeOf, decide: str
+) -> None:
+    row = await factories.subscription(open_house.simple, open_house.structure, COMMITMENTS, **WAITING)
+    await open_house.links["simple"].update_from_dict({"role": Role.SECONDARY_MANAGER}).save()
+    mine = scope_of(open_house.simple)
+    act = (
+        space_requests.validate(mine, [row.id]) if decide == "validate" else space_requests.refuse(mine, [row.id], "no")
+    )
+    assert told(await act) == [[(OwnRequest, "ids", "0")]]
+    assert (await the_one()).status is PENDING
+    assert await factories.traces() == (0, 0)
+
+
+async def test_manager_removes_neither_what_waits_nor_what_is_a_higher_managers(
+    open_house: House, scope_of: ScopeOf
+) -> None:
+    rows = [
+        await factories.subscription(open_house.simple, open_house.structure, COMMITMENTS, **WAITING),
+        await factories.subscription(open_house.principal, open_house.structure, COMMITMENTS),
+    ]
+    done = await space_requests.remove(scope_of(open_house.secondary), [row.id for row in rows])
+    assert told(done) == [[(TransitionNotAllowed, "ids", "0")], [(Forbidden, "ids", "1")]]
+    assert await factories.traces() == (0, 0)
+
+
+async def test_manager_dismissed_while_the_decision_waits_sees_the_request_no_more(
+    open_house: House, scope_of: ScopeOf
+) -> None:
+    async def dismiss(structure: Structure) -> None:
+        await Attachment.filter(structure=structure, user=open_house.secondary).update(role=Role.SIMPLE_USER)
+
+    row = await factories.subscription(open_house.simple, open_house.structure, COMMITMENTS, **WAITING)
+    act = space_requests.validate(scope_of(open_house.secondary), [row.id])
+    assert told(await overtaken(open_house.structure, act, dismiss)) == [[(NotFound, "ids", "0")]]
+
+
 async def test_many_identical_requests_at_once_make_one(open_house: House, scope_of: ScopeOf) -> None:
     ended = await outcomes(
         [space_requests.request(scope_of(open_house.simple), [terms(open_house)]) for _ in range(20)]
@@ -256,6 +303,27 @@ async def test_removed_default_space_stays_removed_when_a_manager_moves_the_date
     assert await live_spaces(open_house.simple, open_house.structure) == GIVEN_TO_ALL - {"INVOICES_ISSUED"}
 
 
+async def test_spaces_given_by_default_begin_with_the_attachment_and_others_as_they_were_asked_or_decided(
+    open_house: House, scope_of: ScopeOf
+) -> None:
+    link, later = open_house.links["simple"], date(2027, 3, 25)
+    await link.update_from_dict({"valid_from": later}).save()
+    user, structure = open_house.simple, open_house.structure
+    await factories.subscription(user, structure, COMMITMENTS, effective_from=later, **WAITING)
+    await factories.subscription(user, structure, SpaceCode.REQUESTS_ISSUED, effective_from=later)  # decided
+    await entitlements.give(scope_of(), link)
+    for moved in (TOMORROW, later):
+        await lifecycle.update(scope_of(open_house.principal), link.id, Change(valid_from=moved))
+        rows = await SpaceSubscription.filter(user=user).order_by("space")
+        assert [(row.space, row.effective_from) for row in rows] == [
+            (COMMITMENTS, later),
+            (SpaceCode.HOME, TOMORROW),
+            (SpaceCode.INVOICES_ISSUED, TOMORROW),
+            (SpaceCode.MY_ACCOUNT, TOMORROW),
+            (SpaceCode.REQUESTS_ISSUED, later),
+        ]
+
+
 async def test_manager_withdraws_and_the_user_is_told(open_house: House, scope_of: ScopeOf) -> None:
     row = await factories.subscription(open_house.simple, open_house.structure, COMMITMENTS)
     assert told(await space_requests.remove(scope_of(open_house.secondary), [row.id])) == [[]]
@@ -271,6 +339,7 @@ async def test_subscriptions_end_with_the_attachment(
     link = open_house.links["simple"]
     await entitlements.give(scope_of(), link)
     row = await factories.subscription(open_house.simple, open_house.structure, COMMITMENTS)
+    waiting = await factories.subscription(open_house.simple, open_house.structure, SpaceCode.CONNECTIONS, **WAITING)
     match ending:
         case "deactivate":
             await lifecycle.deactivate(scope_of(open_house.principal), [link.id], None)
@@ -282,7 +351,9 @@ async def test_subscriptions_end_with_the_attachment(
             await link.update_from_dict({"valid_until": YESTERDAY}).save()
             await requests.request(scope_of(open_house.simple), [NewRequest(open_house.structure.id, TODAY)])
     assert await live_spaces(open_house.simple, open_house.structure) == set()
-    assert await Event.filter(type="SpaceSubscriptionEnded").values_list("subscription_id", flat=True) == [row.id]
+    assert set(await SpaceSubscription.filter(user=open_house.simple).values_list("ended_at", flat=True)) == {clock.now}
+    ended = await Event.filter(type="SpaceSubscriptionEnded").order_by("id").values_list("subscription_id", flat=True)
+    assert ended == [row.id, waiting.id]
     await invariants.check(clock.now)
 
 
