@@ -26,7 +26,6 @@ from models.events.events import AccountDeactivated, AccountReactivated, Attachm
 from models.structures import structures
 from models.structures.structures import Structure
 from models.subscriptions import subscriptions
-from models.subscriptions.subscriptions import SpaceSubscriptionStatus
 from resolvers.accounts import credentials, wishes
 from resolvers.accounts import sessions as entries
 from resolvers.accounts.accounts import end_access
@@ -174,16 +173,13 @@ def _named(
 
 
 async def _withdraw_requests(scope: Scope, record: Record, account: Account) -> None:
+    """Take back what waits; all of it is on the locked structures, so nobody decides it meanwhile."""
     for request in await attachments.pending_of(account.id):
-        locked = await attachments.lock(request.id)
-        if locked is not None and locked.status is AttachmentStatus.PENDING:
-            await _withdraw(record, locked)
-    for asked in await subscriptions.pending_of(account.id):
-        space = await subscriptions.lock(asked.id)
-        if space is not None and space.status is SpaceSubscriptionStatus.PENDING:
-            before = await terms.state_of(space)
-            space.remove(scope.now())
-            await terms.keep(record, SpaceSubscriptionRemoved, space, before)
+        await _withdraw(record, request)
+    for space in await subscriptions.pending_of(account.id):
+        before = await terms.state_of(space)
+        space.remove(scope.now())
+        await terms.keep(record, SpaceSubscriptionRemoved, space, before)
 
 
 async def _withdraw(record: Record, request: Attachment) -> None:

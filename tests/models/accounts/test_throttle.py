@@ -91,3 +91,25 @@ async def test_what_only_counts_is_kept_until_it_is_settled(db: str, clock: Cloc
     clock.advance(days=30)
     await throttle.admit([tally], clock())
     assert (await throttle.settle(tally.key), await throttle.settle(tally.key)) == (61, 0)
+
+
+async def test_try_that_was_refused_holds_up_nobody_whose_clock_is_behind(db: str, clock: Clock) -> None:
+    for _ in range(5):
+        await admit("used up", clock)
+    assert await throttle.admit([Limit("used up"), Limit("other")], clock()) == timedelta(minutes=1)
+    clock.advance(seconds=-1)
+    assert await admit("other", clock) == timedelta(0)
+
+
+async def test_what_was_given_back_is_not_given_back_again(db: str, clock: Clock) -> None:
+    assert await throttle.take("key", clock(), most=1, per=timedelta(days=1))
+    await throttle.give_back("key")
+    await throttle.give_back("key")
+    assert await throttle.take("key", clock(), most=1, per=timedelta(days=1))
+    assert not await throttle.take("key", clock(), most=1, per=timedelta(days=1))
+
+
+async def test_tries_that_share_their_keys_in_any_order_do_not_wait_for_each_other(db: str, clock: Clock) -> None:
+    keys = [Limit("one", None), Limit("two", None)]
+    tries = [throttle.admit(keys[::step], clock()) for step in (1, -1) * 20]
+    assert await asyncio.gather(*tries) == [timedelta(0)] * 40

@@ -7,6 +7,7 @@ import pytest
 
 from models.accounts import sessions
 from models.accounts.accounts import Account, AccountState
+from models.accounts.devices import Device
 from models.accounts.sessions import Session
 from models.accounts.tokens import OneTimeToken, Purpose
 from models.attachments.attachments import Attachment, AttachmentStatus, Role
@@ -86,7 +87,7 @@ async def test_person_leaves_and_every_way_in_is_closed(scope_of: ScopeOf, offic
     assert (account.state, account.deactivated_at) == (AccountState.DEACTIVATED, clock.now)
     assert (account.pending_contact_email, scope.actor) == (None, None)
     assert await sessions.actor_of(entry.token, now=clock.now, idle=office.session_idle) is None
-    assert (await Session.all().count(), await OneTimeToken.all().count()) == (0, 0)
+    assert (await Session.all().count(), await OneTimeToken.all().count(), await Device.all().count()) == (0, 0, 0)
     states = {mail.message: mail.state for mail in await Mail.all()}
     assert states == {
         "password_reset": MailState.WITHDRAWN,

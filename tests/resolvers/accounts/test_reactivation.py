@@ -19,7 +19,7 @@ from resolvers.accounts import accounts, deactivation, links, users, wishes
 from resolvers.accounts.sessions import Entry
 from resolvers.scope import Office, Scope
 from tests.conftest import Clock
-from tests.resolvers.support.mailbox import assert_untold, outcomes, refused, token_of
+from tests.resolvers.support.mailbox import assert_untold, outcomes, overtaken, refused, token_of
 from tests.support import factories
 
 pytestmark = pytest.mark.usefixtures("db")
@@ -107,6 +107,17 @@ async def test_completion_counts_within_sixty_days_to_the_second(scope_of: Scope
         await links.inspect(scope_of(), Purpose.REACTIVATION, token)
     clock.advance(seconds=-1)
     await reactivate(scope_of(), token)
+
+
+async def test_sixty_days_that_pass_while_the_completion_waits_are_over(scope_of: ScopeOf, clock: Clock) -> None:
+    async def pass_on(account: Account) -> None:
+        clock.advance(seconds=1)
+
+    person = await left(scope_of)
+    clock.advance(days=59, hours=23, minutes=59, seconds=59)
+    token = await asked(scope_of(), person)
+    async with refused((ReactivationExpired, "token")):
+        await overtaken(person, reactivate(scope_of(), token), pass_on)
 
 
 async def test_link_lives_sixty_minutes_until_a_newer_one(scope_of: ScopeOf, clock: Clock) -> None:

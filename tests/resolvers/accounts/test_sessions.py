@@ -74,8 +74,11 @@ async def test_unknown_token_stands_for_nobody(doors: Doors) -> None:
 async def test_session_of_a_suspended_account_stands_for_nobody(doors: Doors) -> None:
     person = await factories.person()
     entry = await doors.sign_in(person)
+    session, times = await Session.get(account=person), {"now": doors.office.clock(), "idle": doors.office.session_idle}
+    assert {actor.account_id for actor in (await sessions.actors_of([session.id], **times)).values()} == {person.id}
     await Account.filter(id=person.id).update(state=AccountState.SUSPENDED)
     assert await doors.actor(entry) is None
+    assert await sessions.actors_of([session.id], **times) == {}
 
 
 # ------------------------------------------------------------------ ending sessions

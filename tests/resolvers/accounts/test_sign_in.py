@@ -217,3 +217,13 @@ async def test_sign_in_overtaken_by_a_change_of_password_is_refused(doors: Doors
     async with refused((WrongCredentials,)):
         await overtaken(person, doors.sign_in(person), change)
     assert await Session.all().count() == 0
+
+
+async def test_sign_in_overtaken_by_a_suspension_is_refused(doors: Doors) -> None:
+    async def suspend(account: Account) -> None:
+        await account.update_from_dict({"state": AccountState.SUSPENDED}).save()
+
+    person = await factories.person()
+    async with refused((AccountUnavailable,)):
+        await overtaken(person, doors.sign_in(person), suspend)
+    assert await Session.all().count() == 0
