@@ -30,7 +30,7 @@ from graph.http.metrics import Metrics
 from graph.http.rate_limits import Gate, Limits
 from graph.live import shutdown
 from graph.live.hub import Live
-from graph.live.wakeups import Wakings
+from graph.live.wakeups import Wakeups
 from graph.pages import account, actions, graphiql, layout, mail_previews, mailbox, unsubscribe
 from graph.settings import Settings
 from graph.worker import starting, workers
@@ -52,7 +52,7 @@ def office_of(
     settings: Settings,
     clock: Callable[[], datetime] | None = None,
     bell: workers.Bell | None = None,
-    wakings: Wakings | None = None,
+    wakeups: Wakeups | None = None,
     noted: Callable[[str], None] = lambda outcome: None,
 ) -> Office:
     """What all operations of this process share.
@@ -61,7 +61,7 @@ def office_of(
         SettingsRefused: when no application key can be kept, or the folder of documents can't be made.
     """
     key, former = secret_key.application_key(settings), settings.former_keys
-    rings = [waits.ring for waits in (bell, wakings) if waits is not None]
+    rings = [waits.ring for waits in (bell, wakeups) if waits is not None]
 
     def wake() -> None:
         for ring in rings:
@@ -184,13 +184,13 @@ def create_app(
     """
     metrics = Metrics()
     bell = workers.Bell()
-    wakings = Wakings(settings.database, settings.redis_url, partial(metrics.redis, "wakings"))
+    wakeups = Wakeups(settings.database, settings.redis_url, partial(metrics.redis, "wakings"))
     limits = Limits(settings.rate_limits, settings.redis_url, partial(metrics.redis, "limits"))
     connections = Connections(
         settings.connections, settings.connections_per_source, settings.forwarded_allow_ips,
         metrics.refuse,
     )  # fmt: skip
-    office = office_of(settings, clock, bell, wakings, metrics.note)
+    office = office_of(settings, clock, bell, wakeups, metrics.note)
     running = Running(settings, office, bell, sends, metrics, prepare, limits)
 
     @asynccontextmanager
@@ -208,7 +208,7 @@ def create_app(
     if settings.allowed_origins:
         middleware.append(_cors(settings))
     return Starlette(
-        routes=routes(settings, running, metrics, on_loopback, wakings, connections),
+        routes=routes(settings, running, metrics, on_loopback, wakeups, connections),
         middleware=middleware,
         lifespan=lifespan,
     )
@@ -219,7 +219,7 @@ def routes(
     running: Running,
     metrics: Metrics,
     on_loopback: bool,
-    wakings: Wakings,
+    wakeups: Wakeups,
     connections: Connections,
 ) -> list[BaseRoute]:
     """Every address the server answers at."""
@@ -235,7 +235,7 @@ def routes(
         introspection=settings.has_introspection,
         notice=_note,
     )
-    endpoint.live = running.live = Live(endpoint.executions, entrance, metrics, wakings)
+    endpoint.live = running.live = Live(endpoint.executions, entrance, metrics, wakeups)
 
     def limited(connection: HTTPConnection, error: RateLimited) -> None:
         security_log.note_refusal(entrance.scope(connection), error, connection.url.path)

@@ -25,7 +25,7 @@ _EVERY: tuple[type[Message], ...] = (
     messages.AttachmentDeactivated,
     messages.AttachmentReactivated,
     messages.AttachmentRemoved,
-    messages.AttachedByManager,
+    messages.UserAttached,
     messages.AttachmentUpdated,
     messages.RoleChanged,
     messages.PrincipalManagerTransferred,
@@ -33,12 +33,12 @@ _EVERY: tuple[type[Message], ...] = (
     messages.RequestReminder,
     messages.AttachmentEscalated,
     messages.AttachmentEnding,
-    messages.SeatClaimable,
-    messages.HolderAbsent,
+    messages.PrincipalManagerClaimable,
+    messages.PrincipalManagerAbsent,
     messages.PrincipalManagerClaimed,
-    messages.SeatOffered,
-    messages.SeatOfferDeclined,
-    messages.SeatOfferExpired,
+    messages.PrincipalManagerOffered,
+    messages.PrincipalManagerOfferDeclined,
+    messages.PrincipalManagerOfferExpired,
     messages.SpaceSubscriptionRequested,
     messages.SpaceSubscriptionValidated,
     messages.SpaceSubscriptionRefused,
@@ -51,3 +51,14 @@ _EVERY: tuple[type[Message], ...] = (
     digests.WeeklyRecap,
 )
 MESSAGES: dict[str, type[Message]] = {name_of(message): message for message in _EVERY}
+
+# The names of before: rows written by a version that had them are read as what they are called now.
+FORMER_NAMES: dict[str, str] = {
+    "seat_claimable": "principal_manager_claimable",
+    "holder_absent": "principal_manager_absent",
+    "seat_offered": "principal_manager_offered",
+    "seat_offer_declined": "principal_manager_offer_declined",
+    "seat_offer_expired": "principal_manager_offer_expired",
+    "attached_by_manager": "user_attached",
+}
+FORMER_FACTS: dict[str, str] = {"holder": "principal_manager"}

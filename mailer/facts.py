@@ -15,7 +15,7 @@ class LinkToken:
 
 
 class Reader(StrEnum):
-    """Whose copy a mail about a principal manager's seat is: who left it, who took it, or another manager."""
+    """Whose copy a mail about the principal management is: who left it, who took it, or another manager."""
 
     FORMER = "FORMER"
     SUCCESSOR = "SUCCESSOR"

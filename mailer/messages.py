@@ -186,7 +186,7 @@ class AttachmentRemoved(Message):
 
 
 @dataclass(frozen=True, kw_only=True)
-class AttachedByManager(Message):
+class UserAttached(Message):
     """To the user whom a manager attached on their own initiative."""
 
     structure: str
@@ -219,7 +219,7 @@ class RoleChanged(Message):
 
 @dataclass(frozen=True, kw_only=True)
 class PrincipalManagerTransferred(Message):
-    """To both sides of a transfer of the principal manager's seat and to the secondary managers."""
+    """To both sides of a transfer of the principal management and to the secondary managers."""
 
     structure: str
     former: str
@@ -267,13 +267,13 @@ class AttachmentEnding(Message):
     user: str | None = None
 
 
-# ------------------------------------------------------------------ seats that change hands
+# ------------------------------------------------------------------ principal managements that change hands
 @dataclass(frozen=True, kw_only=True)
-class SeatClaimable(Message):
+class PrincipalManagerClaimable(Message):
     """To the secondary managers: the principal one can't act or is absent; the senior (SUCCESSOR) may claim it."""
 
     structure: str
-    holder: str
+    principal_manager: str
     claimant: str
     claimable_from: datetime
     absent: bool
@@ -281,8 +281,9 @@ class SeatClaimable(Message):
 
 
 @dataclass(frozen=True, kw_only=True)
-class HolderAbsent(Message):
-    """To a principal manager who stayed away while requests wait: the seat is lost unless they sign in until then."""
+class PrincipalManagerAbsent(Message):
+    """To a principal manager who stayed away while requests wait: they lose the principal management unless they sign
+    in until then."""
 
     structure: str
     last_seen: datetime
@@ -291,7 +292,7 @@ class HolderAbsent(Message):
 
 @dataclass(frozen=True, kw_only=True)
 class PrincipalManagerClaimed(Message):
-    """To the former principal manager if they can act, the one who claimed the seat, and the other managers."""
+    """To the former principal manager if they can act, to the new one who claimed it, and to the other managers."""
 
     structure: str
     former: str
@@ -300,16 +301,16 @@ class PrincipalManagerClaimed(Message):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SeatOffered(Message):
-    """To whom the principal manager offers the seat."""
+class PrincipalManagerOffered(Message):
+    """To whom the principal manager offers the principal management."""
 
     structure: str
-    holder: str
+    principal_manager: str
     expires_at: datetime
 
 
 @dataclass(frozen=True, kw_only=True)
-class SeatOfferDeclined(Message):
+class PrincipalManagerOfferDeclined(Message):
     """To the principal manager: the successor declined."""
 
     structure: str
@@ -317,7 +318,7 @@ class SeatOfferDeclined(Message):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SeatOfferExpired(Message):
+class PrincipalManagerOfferExpired(Message):
     """To the principal manager: the successor didn't answer within 14 days."""
 
     structure: str

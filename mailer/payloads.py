@@ -5,7 +5,7 @@ from datetime import date, datetime
 from types import UnionType
 from typing import Any, get_args, get_type_hints
 
-from mailer.catalogues import MESSAGES
+from mailer.catalogues import FORMER_FACTS, FORMER_NAMES, MESSAGES
 from mailer.facts import LinkToken, Message, Reader
 from mailer.seals import Sealer
 from models.attachments.attachments import Role
@@ -29,12 +29,13 @@ def decode(name: str, payload: dict[str, Any], *, sealer: Sealer, bound_to: str)
         UnknownMessage: when this version of the program doesn't know the message, or its facts differ.
         SealBroken: when the token can't be opened.
     """
-    kind = MESSAGES.get(name)
+    kind = MESSAGES.get(FORMER_NAMES.get(name, name))
     if kind is None:
         raise UnknownMessage(name)
     types = get_type_hints(kind)
+    facts = {fact if fact in types else FORMER_FACTS.get(fact, fact): value for fact, value in payload.items()}
     try:
-        return kind(**{fact: _typed(value, types[fact], sealer, bound_to) for fact, value in payload.items()})
+        return kind(**{fact: _typed(value, types[fact], sealer, bound_to) for fact, value in facts.items()})
     except (KeyError, TypeError) as error:
         raise UnknownMessage(name) from error
 

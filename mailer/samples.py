@@ -53,7 +53,7 @@ SAMPLES: tuple[Message, ...] = (
     messages.AttachmentDeactivated(**_BY, reason="Congé longue durée"),
     messages.AttachmentReactivated(**_BY, **_TERM),
     messages.AttachmentRemoved(**_BY),
-    messages.AttachedByManager(**_BY, role=Role.SECONDARY_MANAGER, **_TERM, **_SERVICES),
+    messages.UserAttached(**_BY, role=Role.SECONDARY_MANAGER, **_TERM, **_SERVICES),
     messages.AttachmentUpdated(**_BY, valid_from=date(2026, 12, 1), valid_until=None, **_SERVICES),
     messages.RoleChanged(**_BY, role=Role.SIMPLE_USER),
     *(
@@ -96,20 +96,25 @@ SAMPLES: tuple[Message, ...] = (
     messages.AttachmentEnding(structure=NAME, last_day=date(2026, 12, 8)),
     messages.AttachmentEnding(structure=NAME, last_day=date(2026, 12, 8), user="Léa Martin"),
     *(
-        messages.SeatClaimable(
-            structure=NAME, holder="Claire", claimant="Samir", claimable_from=NOW, absent=absent, reader=reader
+        messages.PrincipalManagerClaimable(
+            structure=NAME,
+            principal_manager="Claire",
+            claimant="Samir",
+            claimable_from=NOW,
+            absent=absent,
+            reader=reader,
         )
         for absent in (False, True)
         for reader in (Reader.SUCCESSOR, Reader.MANAGER)
     ),
-    messages.HolderAbsent(structure=NAME, last_seen=NOW - timedelta(days=90), until=NOW + timedelta(days=14)),
+    messages.PrincipalManagerAbsent(structure=NAME, last_seen=NOW - timedelta(days=90), until=NOW + timedelta(days=14)),
     *(
         messages.PrincipalManagerClaimed(structure=NAME, former="Claire", claimant="Samir", reader=reader)
         for reader in Reader
     ),
-    messages.SeatOffered(structure=NAME, holder="Claire", expires_at=NOW + timedelta(days=14)),
-    messages.SeatOfferDeclined(structure=NAME, successor="Samir"),
-    messages.SeatOfferExpired(structure=NAME, successor="Samir"),
+    messages.PrincipalManagerOffered(structure=NAME, principal_manager="Claire", expires_at=NOW + timedelta(days=14)),
+    messages.PrincipalManagerOfferDeclined(structure=NAME, successor="Samir"),
+    messages.PrincipalManagerOfferExpired(structure=NAME, successor="Samir"),
     messages.StructureRegistered(structure=NAME, identifier="11000201100044"),
     messages.StructureEnded(**_BY),
     messages.StructureKindCorrected(structure=NAME, public=True, reason="Collectivité territoriale"),

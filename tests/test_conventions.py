@@ -181,10 +181,10 @@ def test_every_refusal_is_worded_in_both_languages(kind: type[DomainError]) -> N
 
 @pytest.mark.parametrize("kind", _kinds(Fact, events), ids=lambda kind: kind.__name__)
 def test_every_fact_has_a_sentence_in_both_languages(kind: type[Fact]) -> None:
-    french, english = summaries.SENTENCES[kind.__name__]
+    french, english = summaries.SENTENCES[kind.type]
     assert french != english
     role = {"role": "SIMPLE_USER", "status": "PENDING"}
-    assert summaries.of(kind.__name__, role, Language.FR) != summaries.of(kind.__name__, role, Language.EN)
+    assert summaries.of(kind.type, role, Language.FR) != summaries.of(kind.type, role, Language.EN)
 
 
 def test_every_row_of_security_that_is_met_names_a_test_there_is() -> None:

@@ -26,7 +26,7 @@ from resolvers.accounts import operators, sessions, wishes
 from resolvers.activities import activities, api_keys
 from resolvers.activities.activities import NewActivity
 from resolvers.attachments import attach_user, requests
-from resolvers.attachments.attach_user import Gift
+from resolvers.attachments.attach_user import NewAttachment
 from resolvers.attachments.requests import NewRequest
 from resolvers.documents import documents
 from resolvers.documents.documents import Upload
@@ -159,8 +159,8 @@ async def prepare(office: Office) -> None:
         workshop = await structures.create(claire, WORKSHOP)
         for given in WORKSHOP_SERVICES:
             await services.save(claire, workshop, None, given)
-        await attach_user.give(claire, Gift(workshop, SAMIR, Role.SECONDARY_MANAGER, SINCE))
-        await attach_user.give(claire, Gift(workshop, LEA, Role.SIMPLE_USER, SINCE))
+        await attach_user.attach(claire, NewAttachment(workshop, SAMIR, Role.SECONDARY_MANAGER, SINCE))
+        await attach_user.attach(claire, NewAttachment(workshop, LEA, Role.SIMPLE_USER, SINCE))
         for name, (designation, kind, text) in DOCUMENTS.items():
             await documents.add(claire, _upload(name, text.encode()), designation, kind)
         space = Terms(workshop, SpaceCode.WORKS_INVOICES, claire.today(), comment="Je suis les chantiers.")

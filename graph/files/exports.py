@@ -14,7 +14,7 @@ from graph.files import csv_sheets, transfers
 from graph.files.csv_sheets import Sheet
 from graph.http.authentication import Authentication
 from models.accounts.accounts import Language
-from models.db.normalisation import fold
+from models.db.normalisation import normalise_name
 from models.errors.errors import DatabaseAway, DomainError
 from resolvers.scope import Scope
 from resolvers.structures import exports
@@ -55,7 +55,7 @@ async def users(scope: Scope, held: Ticket) -> File:
 
 def _plain(name: str) -> str:
     """The name as part of a file's, in letters that every system and header takes (RFC 6266)."""
-    return "-".join(re.findall(r"[a-z0-9]+", fold(name)))[:LONGEST_NAME].rstrip("-")
+    return "-".join(re.findall(r"[a-z0-9]+", normalise_name(name)))[:LONGEST_NAME].rstrip("-")
 
 
 class Exports:

@@ -18,8 +18,8 @@ from graph.http.metrics import Metrics
 from graph.http.rate_limits import EVERYTHING, source_of
 from graph.live.broadcast import Broadcast, Listener, Stream
 from graph.live.deliveries import Deliveries, failed
-from graph.live.rights_watch import Patrol
-from graph.live.wakeups import Wakings
+from graph.live.rights_watch import RightsWatch
+from graph.live.wakeups import Wakeups
 from models.accounts.accounts import Language
 from models.accounts.actors import Actor
 from models.errors.errors import RateLimited
@@ -42,8 +42,8 @@ class Pinged(Protocol):
 class Live:
     """One process's streams: executions, the broadcast, the entrance by which readers come, and their connections."""
 
-    def __init__(self, executions: Executions, entrance: Authentication, metrics: Metrics, wakings: Wakings) -> None:
-        self._wakings = wakings
+    def __init__(self, executions: Executions, entrance: Authentication, metrics: Metrics, wakeups: Wakeups) -> None:
+        self._wakings = wakeups
         self._tasks: list[asyncio.Task[None]] = []
         self.executions = executions
         self.entrance = entrance
@@ -59,8 +59,8 @@ class Live:
             DatabaseAway: when it can't be told where that is.
         """
         await self.broadcast.begin()
-        patrol = Patrol(self.broadcast)
-        running = (self.broadcast.run(), patrol.run(), self._wakings.run(self.broadcast.wake), self.ping())
+        watch = RightsWatch(self.broadcast)
+        running = (self.broadcast.run(), watch.run(), self._wakings.run(self.broadcast.wake), self.ping())
         self._tasks = [asyncio.create_task(work) for work in running]
 
     async def stop(self) -> None:

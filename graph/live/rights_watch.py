@@ -15,7 +15,7 @@ MOST_IN_A_SECOND = 1_000
 log = structlog.get_logger(__name__)
 
 
-class Patrol:
+class RightsWatch:
     """Looks at everybody once a second, or, where there are more than a thousand, at a thousand of them by turns.
 
     Whose session is over is hung up on at once; whose right is lost is left to the broadcast, which first delivers the

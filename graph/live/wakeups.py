@@ -102,7 +102,7 @@ def line_of(
     return None if database.is_sqlite_url(database_url) else Notices(database_url, heard)
 
 
-class Wakings:
+class Wakeups:
     """Rings are many and looks are few: those that come while one is given are one more together."""
 
     def __init__(

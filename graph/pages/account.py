@@ -22,7 +22,7 @@ from models.accounts.tokens import Purpose
 from models.errors.errors import DatabaseAway, DomainError, ExpiredToken, Invalid, InvalidToken, Missing, RateLimited
 
 
-class AccountActs(Protocol):
+class AccountActions(Protocol):
     """What the pages ask of the domain; every refusal is a `DomainError`."""
 
     async def inspect(self, purpose: Purpose, token: str) -> None:
@@ -53,7 +53,7 @@ class AccountActs(Protocol):
         """Mail a password reset link, if an active account has this address."""
 
 
-ActsFactory = Callable[[Request], AbstractAsyncContextManager[AccountActs]]
+ActsFactory = Callable[[Request], AbstractAsyncContextManager[AccountActions]]
 Explain = Callable[[DomainError, Language], str]
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -83,7 +83,7 @@ class AccountPages:
     """The handlers of one form, on the acts and the words they were given."""
 
     form: Form
-    acts: ActsFactory
+    actions: ActsFactory
     explain: Explain
     trusted: Trusted
     sign_in_url: str | None
@@ -104,8 +104,8 @@ class AccountPages:
         if errors := wrong_answers(self.form, values):
             return await self._form(request, language, token, errors, values)
         try:
-            async with self.acts(request) as acts:
-                await act(acts, self.form.purpose, token, values)
+            async with self.actions(request) as actions:
+                await act(actions, self.form.purpose, token, values)
         except DomainError as error:
             return await self._form(request, language, token, tuple(error.each()), values)
         return self._done(language, "done", self.sign_in_url)
@@ -122,8 +122,8 @@ class AccountPages:
         if not login_email:
             return self._link(language, errors=(Missing("login_email"),), values=values)
         try:
-            async with self.acts(request) as acts:
-                await ask(acts, self.form.purpose, login_email)
+            async with self.actions(request) as actions:
+                await ask(actions, self.form.purpose, login_email)
         except DomainError as error:
             return self._link(language, errors=tuple(error.each()), values=values)
         return self._done(language, "asked")
@@ -138,10 +138,10 @@ class AccountPages:
     ) -> Response:
         question = None
         try:
-            async with self.acts(request) as acts:
-                await acts.inspect(self.form.purpose, token)
+            async with self.actions(request) as actions:
+                await actions.inspect(self.form.purpose, token)
                 if self.form.purpose is Purpose.PASSWORD_RESET:
-                    question = await acts.secret_question(token)
+                    question = await actions.secret_question(token)
         except DomainError as error:
             return self._link(language, token, reason=error)
         shown = {
@@ -202,34 +202,34 @@ def wrong_answers(form: Form, values: Mapping[str, str]) -> tuple[DomainError, .
     return (*blank, *([] if repeated or blank else [Invalid("password_again", rule="password_again")]))
 
 
-async def act(acts: AccountActs, purpose: Purpose, token: str, values: Mapping[str, str]) -> None:
+async def act(actions: AccountActions, purpose: Purpose, token: str, values: Mapping[str, str]) -> None:
     """Do what the link is for.
 
     Raises:
         DomainError: whatever the act refuses.
     """
     if purpose is Purpose.ACTIVATION:
-        await acts.activate(token, values["password"], values["secret_question"], values["secret_answer"])
+        await actions.activate(token, values["password"], values["secret_question"], values["secret_answer"])
     elif purpose is Purpose.REACTIVATION:
-        await acts.reactivate(token, values["password"], values["secret_question"], values["secret_answer"])
+        await actions.reactivate(token, values["password"], values["secret_question"], values["secret_answer"])
     elif purpose is Purpose.PASSWORD_RESET:
-        await acts.reset_password(token, values["secret_answer"], values["password"])
+        await actions.reset_password(token, values["secret_answer"], values["password"])
     else:
-        await acts.confirm_contact_email(token)
+        await actions.confirm_contact_email(token)
 
 
-async def ask(acts: AccountActs, purpose: Purpose, login_email: str) -> None:
+async def ask(actions: AccountActions, purpose: Purpose, login_email: str) -> None:
     """Ask for a new link of this purpose.
 
     Raises:
         DomainError: when the address has not the form of one.
     """
     if purpose is Purpose.ACTIVATION:
-        await acts.resend_activation(login_email)
+        await actions.resend_activation(login_email)
     elif purpose is Purpose.REACTIVATION:
-        await acts.request_reactivation(login_email)
+        await actions.request_reactivation(login_email)
     else:
-        await acts.request_password_reset(login_email)
+        await actions.request_password_reset(login_email)
 
 
 def answered(get: Handler, post: Handler) -> Handler:
@@ -252,11 +252,13 @@ def answered(get: Handler, post: Handler) -> Handler:
     return answer
 
 
-def routes(acts: ActsFactory, explain: Explain, *, trusted: Trusted, sign_in_url: str | None = None) -> list[BaseRoute]:
+def routes(
+    actions: ActsFactory, explain: Explain, *, trusted: Trusted, sign_in_url: str | None = None
+) -> list[BaseRoute]:
     """The pages at `/account/...`: forms come from `trusted` origins, success shows `sign_in_url` if there is one."""
     found: list[BaseRoute] = []
     for form in FORMS:
-        pages = AccountPages(form, acts, explain, trusted, sign_in_url)
+        pages = AccountPages(form, actions, explain, trusted, sign_in_url)
         address = f"/account/{form.word}"
         found.append(Route(address, answered(pages.show, pages.submit), methods=["GET", "POST"]))
         if form.renewable:

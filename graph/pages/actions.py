@@ -17,8 +17,8 @@ from resolvers.scope import Scope
 
 
 @dataclass(frozen=True)
-class Acts:
-    """The acts of one page request, as `graph.pages.account.AccountActs` names them."""
+class Actions:
+    """The acts of one page request, as `graph.pages.account.AccountActions` names them."""
 
     scope: Scope
     limits: Limits
@@ -90,18 +90,18 @@ class Acts:
         await sessions.discard(self.scope)
 
 
-def factory(authentication: Authentication) -> Callable[[Request], AbstractAsyncContextManager[Acts]]:
+def factory(authentication: Authentication) -> Callable[[Request], AbstractAsyncContextManager[Actions]]:
     """What the pages are given: the acts of a request, nobody being signed in."""
 
     @asynccontextmanager
-    async def acts(request: Request) -> AsyncIterator[Acts]:
+    async def actions(request: Request) -> AsyncIterator[Actions]:
         authentication.ready()
         scope = authentication.scope(request, language=layout.language_of(request))
         scope.device = authentication.device_of(request)  # which comes with no form of another site: SameSite
         try:
-            yield Acts(scope, authentication.limits)
+            yield Actions(scope, authentication.limits)
         except (DomainError, RateLimited) as error:
             security_log.note_refusal(scope, error, request.url.path)
             raise
 
-    return acts
+    return actions

@@ -45,15 +45,15 @@ class ActsFactory(Protocol):
 class UnsubscriptionPage:
     """The handlers, on the acts and the words they were given."""
 
-    acts: ActsFactory
+    actions: ActsFactory
     explain: Explain
 
     async def show(self, request: Request) -> Response:
         """The page with its one button, or why its link can't be used."""
         language, token = layout.language_of(request), request.query_params.get("token", "")
         try:
-            async with self.acts(request) as acts:
-                await acts.inspect_subscription(token)
+            async with self.actions(request) as actions:
+                await actions.inspect_subscription(token)
         except DomainError as error:
             return self._dead(language, token, error)
         shown = {"word": WORD, "names": (), "token": token, "question": None, "switch": _switch(language, token)}
@@ -65,8 +65,8 @@ class UnsubscriptionPage:
         language = layout.language_of(request, values.get("lang"))
         token = request.query_params.get("token") or values.get("token", "")
         try:
-            async with self.acts(request) as acts:
-                await acts.unsubscribe(token)
+            async with self.actions(request) as actions:
+                await actions.unsubscribe(token)
         except DomainError as error:
             return self._dead(language, token, error)
         return layout.render("done.html", language, {"word": WORD, "outcome": "done", "sign_in_url": None})
@@ -92,7 +92,7 @@ def _switch(language: Language, token: str) -> str:
     return f"{ADDRESS}?{urlencode({'token': token, 'lang': layout.other(language).lower()})}"
 
 
-def routes(acts: ActsFactory, explain: Explain) -> list[BaseRoute]:
+def routes(actions: ActsFactory, explain: Explain) -> list[BaseRoute]:
     """The page at `/account/unsubscribe`."""
-    page = UnsubscriptionPage(acts, explain)
+    page = UnsubscriptionPage(actions, explain)
     return [Route(ADDRESS, answered(page.show, page.submit), methods=["GET", "POST"])]

@@ -38,7 +38,7 @@ JOBS: Mapping[str, Job] = {
     "attachment-reminders": Job(reminders.remind_of_attachments),
     "subscription-reminders": Job(reminders.remind_of_subscriptions),
     "attachment-endings": Job(end_notices.announce_ends),
-    "absent-holders": Job(vacancies.tell_absent_holders),
+    "absent-holders": Job(vacancies.tell_absent_principal_managers),
     "expired-offers": Job(offers.tell_expired_offers),
     scans.JOB: Job(scans.scan, timedelta(seconds=5)),
     sweeps.ROW_JOB: Job(sweeps.sweep_rows),

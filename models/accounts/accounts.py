@@ -10,7 +10,7 @@ from models.accounts.actors import Actor, PlatformRole
 from models.accounts.profiles import MOST_EMAIL
 from models.accounts.profiles import Language as Language  # noqa: PLC0414 - the account's, for whoever imports it from here
 from models.db import database
-from models.db.normalisation import LONGEST_NAME, fold
+from models.db.normalisation import LONGEST_NAME, normalise_name
 from models.db.query import Column, Order, Source, flag, moment
 from models.errors.errors import TransitionNotAllowed
 
@@ -72,12 +72,12 @@ class Account(Model):
         """First and last name, as colleagues read it."""
         return f"{self.first_name} {self.last_name}"
 
-    def fold(self) -> None:
+    def normalise_name(self) -> None:
         """Bring what lists are ordered by and managers search in (names, contact e-mail, address) up to date."""
         particulars = (self.line1, self.line2, self.line3, self.postcode, self.city)
         names = f"{self.last_name} {self.first_name} {self.last_name}"
-        self.folded_name = fold(f"{self.last_name} {self.first_name}", LONGEST_NAME)
-        self.folded_particulars = fold(" ".join([names, self.contact_email, *filter(None, particulars)]))
+        self.folded_name = normalise_name(f"{self.last_name} {self.first_name}", LONGEST_NAME)
+        self.folded_particulars = normalise_name(" ".join([names, self.contact_email, *filter(None, particulars)]))
 
     @property
     def reactivable_until(self) -> datetime | None:
@@ -279,16 +279,16 @@ _SHARED = (
 SHARES_STRUCTURE = _SHARED.format(rule="(theirs.status = 'VALIDATED' OR mine.role <> 'SIMPLE_USER')")
 MANAGED_BY_VIEWER = _SHARED.format(rule="mine.role <> 'SIMPLE_USER'")
 # Besides, any search shows who the principal managers are.
-_HOLDS_A_SEAT = (
-    "EXISTS (SELECT 1 FROM attachments seat"
-    " WHERE seat.user_id = u.id AND seat.role = 'PRINCIPAL_MANAGER' AND seat.status = 'VALIDATED')"
+_IS_PRINCIPAL_MANAGER = (
+    "EXISTS (SELECT 1 FROM attachments held"
+    " WHERE held.user_id = u.id AND held.role = 'PRINCIPAL_MANAGER' AND held.status = 'VALIDATED')"
 )
 # What a search must not tell is what its reader may not see: of people who have left, only the name is searched.
 MATCHES_FOR_VIEWER = (
     f"(:viewer_is_support OR {MANAGED_BY_VIEWER}) AND {PERSON_MATCHES}"
     " OR u.folded_name || ' ' || u.folded_name LIKE :words ESCAPE '!'"
 )
-VISIBLE = f"u.id = :viewer OR :viewer_is_support OR {SHARES_STRUCTURE} OR {_HOLDS_A_SEAT}"
+VISIBLE = f"u.id = :viewer OR :viewer_is_support OR {SHARES_STRUCTURE} OR {_IS_PRINCIPAL_MANAGER}"
 
 
 def visibility(actor: Actor) -> dict[str, object]:

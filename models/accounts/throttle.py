@@ -18,7 +18,7 @@ FORGOTTEN_AFTER = timedelta(hours=24)
 NEVER = timedelta.max
 
 
-class Brake(Model):
+class Throttle(Model):
     """How often something was tried lately; `key` is a digest, so the table names nobody."""
 
     key = fields.CharField(max_length=64, primary_key=True)
@@ -89,13 +89,13 @@ async def take_along(key: str, now: datetime, *, most: int, per: timedelta) -> b
 @database.guarded
 async def give_back(key: str) -> None:
     """Uncount one that was taken: it turned out to be none of those that are limited."""
-    await Brake.filter(key=key, tries__gt=0).update(tries=F("tries") - 1)
+    await Throttle.filter(key=key, tries__gt=0).update(tries=F("tries") - 1)
 
 
 @database.guarded
 async def release(*keys: str) -> None:
     """Forget the tries: the secret was right."""
-    await Brake.filter(key__in=keys).delete()
+    await Throttle.filter(key__in=keys).delete()
 
 
 async def settle(key: str) -> int:
@@ -104,7 +104,7 @@ async def settle(key: str) -> int:
     return int(rows[0]["tries"]) if rows else 0
 
 
-async def _held(key: str, now: datetime, forgotten_after: timedelta = FORGOTTEN_AFTER) -> Brake:
+async def _held(key: str, now: datetime, forgotten_after: timedelta = FORGOTTEN_AFTER) -> Throttle:
     """The key's row, locked; counted from zero again when its period is over.
 
     A row that is there is written to, though nothing of it changes: so it is held, and nobody forgets it in between.
@@ -114,13 +114,13 @@ async def _held(key: str, now: datetime, forgotten_after: timedelta = FORGOTTEN_
         " ON CONFLICT (key) DO UPDATE SET key = excluded.key",
         {"key": key, "now": now},
     )
-    brake = await Brake.filter(key=key).select_for_update().get()
+    brake = await Throttle.filter(key=key).select_for_update().get()
     if now - brake.began_at >= forgotten_after:
         brake.tries, brake.began_at = 0, now
     return brake
 
 
-async def _count(brake: Brake, now: datetime) -> None:
+async def _count(brake: Throttle, now: datetime) -> None:
     brake.tries += 1
     brake.last_try_at = now
     await brake.save()

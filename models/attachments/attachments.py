@@ -182,7 +182,7 @@ class Attachment(Model):
         self.status = AttachmentStatus.REMOVED
 
     def become(self, role: Role, today: date, at: datetime) -> None:
-        """Take another role; the principal manager's seat has no end, so taking it clears the end date.
+        """Take another role; the principal management has no end, so taking it clears the end date.
 
         Raises:
             TransitionNotAllowed: when it is not VALIDATED.
@@ -254,7 +254,7 @@ async def principal_of(structure_id: int) -> Attachment | None:
 
 
 async def principals_of(structure_ids: list[int]) -> dict[int, int]:
-    """The user in each structure's principal manager's seat, by structure."""
+    """The user in each structure's principal management, by structure."""
     rows = await ATTACHMENTS.read(
         ["structure_id", "user_id"],
         ["a.structure_id IN :structures", "a.role = 'PRINCIPAL_MANAGER'", "a.status = 'VALIDATED'"],
@@ -298,7 +298,7 @@ async def any_live(user_id: int, structure_ids: list[int]) -> bool:
 
 
 @database.guarded
-async def seats_of(user_id: int) -> list[Attachment]:
+async def principal_attachments_of(user_id: int) -> list[Attachment]:
     """The attachments by which the user is a principal manager."""
     rows = Attachment.filter(user_id=user_id, role=Role.PRINCIPAL_MANAGER, status=AttachmentStatus.VALIDATED)
     return await rows.order_by("structure_id")

@@ -54,21 +54,22 @@ _ABLE_THERE = (
 def decidable(request: str) -> str:
     """The SQL condition that somebody can decide the request of this alias (its `structure_id`, its `user_id`) today.
 
-    The principal manager is looked for first, by the index of seats: only where that one can't act are all of the
+    The principal manager is looked for first, by their index: only where that one can't act are all of the
     structure's attachments looked through.
     """
     return " OR ".join(_ABLE_THERE.format(request=request, role=role) for role in MANAGERS)
 
 
-# The ids of the requests that support looks after. That the seat's holder can't act is asked by joins, planned as a
-# whole and not once for each request: there is one seat on a structure, and nobody in it asks to be attached there.
+# The ids of the requests that support looks after. That the principal manager can't act is asked by joins, planned as a
+# whole and not once for each request: a structure has one at most, who doesn't ask to be attached there.
 UNDECIDED_IDS = (
     "SELECT w.id FROM attachments w WHERE w.status = 'PENDING' AND w.escalated_at IS NOT NULL"
     " UNION SELECT w.id FROM attachments w"
-    " LEFT JOIN attachments seat ON seat.structure_id = w.structure_id AND seat.role = 'PRINCIPAL_MANAGER'"
-    " AND seat.status = 'VALIDATED' AND seat.valid_from <= :today"
-    " LEFT JOIN accounts holder ON holder.id = seat.user_id AND holder.state = 'ACTIVE'"
-    f" WHERE w.status = 'PENDING' AND holder.id IS NULL AND NOT {_ABLE_THERE.format(request='w', role=MANAGERS[1])}"
+    " LEFT JOIN attachments principal ON principal.structure_id = w.structure_id"
+    " AND principal.role = 'PRINCIPAL_MANAGER'"
+    " AND principal.status = 'VALIDATED' AND principal.valid_from <= :today"
+    " LEFT JOIN accounts able ON able.id = principal.user_id AND able.state = 'ACTIVE'"
+    f" WHERE w.status = 'PENDING' AND able.id IS NULL AND NOT {_ABLE_THERE.format(request='w', role=MANAGERS[1])}"
 )
 
 

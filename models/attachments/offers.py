@@ -1,4 +1,4 @@
-"""Offers of a principal manager's seat: made by the holder, taken up or declined by the successor within 14 days."""
+"""Offers of the principal management, which the successor takes up or declines within 14 days."""
 
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -26,15 +26,15 @@ class OfferStatus(StrEnum):
     EXPIRED = "EXPIRED"
 
 
-class SeatOffer(Model):
-    """The seat of one structure offered to one person; at most one open offer per structure."""
+class PrincipalManagerOffer(Model):
+    """The principal management of one structure offered to one person; at most one open offer per structure."""
 
     id: int = fields.BigIntField(primary_key=True)
     structure: fields.ForeignKeyRelation[Structure] = fields.ForeignKeyField(
         "models.Structure", on_delete=fields.RESTRICT, related_name="seat_offers"
     )
     structure_id: int
-    holder: fields.ForeignKeyRelation[Account] = fields.ForeignKeyField(
+    principal: fields.ForeignKeyRelation[Account] = fields.ForeignKeyField(
         "models.Account", on_delete=fields.RESTRICT, related_name="offers_made"
     )
     holder_id: int
@@ -67,26 +67,26 @@ class SeatOffer(Model):
 
 
 # ------------------------------------------------------------------ finding rows to change
-async def by_id(offer_id: int) -> SeatOffer | None:
+async def by_id(offer_id: int) -> PrincipalManagerOffer | None:
     """The offer of this id, not locked: to learn which structure must be locked first."""
-    return await SeatOffer.get_or_none(id=offer_id)
+    return await PrincipalManagerOffer.get_or_none(id=offer_id)
 
 
-async def lock(offer_id: int) -> SeatOffer | None:
+async def lock(offer_id: int) -> PrincipalManagerOffer | None:
     """The offer, held until the transaction ends; its structure's lock is taken before."""
-    return await SeatOffer.filter(id=offer_id).select_for_update(no_key=True).get_or_none()
+    return await PrincipalManagerOffer.filter(id=offer_id).select_for_update(no_key=True).get_or_none()
 
 
-async def lock_open(structure_id: int) -> SeatOffer | None:
+async def lock_open(structure_id: int) -> PrincipalManagerOffer | None:
     """The structure's offer that was not ended, maybe past its 14 days, held until the transaction ends."""
-    rows = SeatOffer.filter(structure_id=structure_id, status=OfferStatus.OPEN)
+    rows = PrincipalManagerOffer.filter(structure_id=structure_id, status=OfferStatus.OPEN)
     return await rows.select_for_update(no_key=True).get_or_none()
 
 
 @database.guarded
-async def overdue(now: datetime) -> list[SeatOffer]:
+async def overdue(now: datetime) -> list[PrincipalManagerOffer]:
     """The offers past their 14 days that nobody has ended."""
-    return await SeatOffer.filter(status=OfferStatus.OPEN, expires_at__lte=now).order_by("id")
+    return await PrincipalManagerOffer.filter(status=OfferStatus.OPEN, expires_at__lte=now).order_by("id")
 
 
 # ------------------------------------------------------------------ reading

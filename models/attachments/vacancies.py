@@ -17,25 +17,25 @@ NOTICE = timedelta(days=14)
 
 
 class VacancyReason(StrEnum):
-    """Why nobody acts from a principal manager's seat."""
+    """Why a structure's principal manager doesn't act."""
 
     SUSPENDED = "SUSPENDED"
     CLOSED = "CLOSED"
     ABSENT = "ABSENT"
 
 
-def reason_of(holder: Account, seat: Attachment, now: datetime) -> VacancyReason | None:
-    """Why the holder doesn't act from the seat; None when they do. Absent is who hasn't been seen since told so."""
-    state, told = holder.state_at(now), seat.absence_told_at
+def reason_of(principal: Account, principal_attachment: Attachment, now: datetime) -> VacancyReason | None:
+    """Why the principal manager doesn't act; None when they do. Absent is who hasn't been seen since told so."""
+    state, told = principal.state_at(now), principal_attachment.absence_told_at
     if state in (AccountState.SUSPENDED, AccountState.CLOSED):
         return VacancyReason(state)
-    absent = state is AccountState.ACTIVE and told is not None and last_seen(holder) < told
+    absent = state is AccountState.ACTIVE and told is not None and last_seen(principal) < told
     return VacancyReason.ABSENT if absent else None
 
 
-def last_seen(holder: Account) -> datetime:
+def last_seen(principal: Account) -> datetime:
     """When the person last showed that they are there: by signing in, or by activating the account."""
-    return holder.last_signed_in_at or holder.activated_at or holder.created_at
+    return principal.last_signed_in_at or principal.activated_at or principal.created_at
 
 
 # ------------------------------------------------------------------ reading
@@ -62,8 +62,8 @@ _WAITING = (
     "p.structure_id IN (SELECT w.structure_id FROM attachments w WHERE w.status = 'PENDING'"
     " UNION SELECT w.structure_id FROM space_subscriptions w WHERE w.status = 'PENDING')"
 )
-_SEATS = "p.role = 'PRINCIPAL_MANAGER' AND p.status = 'VALIDATED'"
-SEATS = Source(
+_PRINCIPAL = "p.role = 'PRINCIPAL_MANAGER' AND p.status = 'VALIDATED'"
+VACANCIES = Source(
     "attachments p JOIN accounts h ON h.id = p.user_id",
     columns={
         "id": Column("p.id"),
@@ -75,31 +75,31 @@ SEATS = Source(
     joins={"s": "JOIN structures s ON s.id = p.structure_id"},
 )
 OLDEST_FIRST = Order(("id",))
-# The seats nobody acts from nor will, on active structures: no secondary manager in effect may claim them. They
-# are few, and found by the holders who can't act and the notices that were given, not by looking through all seats.
+# The vacancies of active structures that no secondary manager in effect may claim. They are few, and found by the
+# people who can't act and the notices that were given, not by looking through all principal managers.
 _FORSAKEN = (
     f"(p.user_id IN (SELECT h.id FROM accounts h WHERE h.state IN ('SUSPENDED', 'DEACTIVATED') AND {_STOPPED})"
     " OR p.id IN (SELECT p.id FROM attachments p JOIN accounts h ON h.id = p.user_id"
     f" WHERE p.absence_told_at IS NOT NULL AND {_ABSENT} AND p.absence_told_at <= :told_by))"
 )
-ORPHANED = [_SEATS, "s.status = 'ACTIVE'", _FORSAKEN, f"{_SENIOR} IS NULL"]
-# Support's queue: what was escalated or nobody can decide, and what waits where the seat is orphaned.
+UNCLAIMABLE = [_PRINCIPAL, "s.status = 'ACTIVE'", _FORSAKEN, f"{_SENIOR} IS NULL"]
+# Support's queue: what was escalated or nobody can decide, and what waits where nobody may claim a vacancy.
 UNDECIDED = (
     f"a.id IN ({deciders.UNDECIDED_IDS} UNION SELECT w.id FROM attachments w WHERE w.status = 'PENDING'"
     " AND w.structure_id IN (SELECT p.structure_id FROM attachments p JOIN structures s ON s.id = p.structure_id"
-    f" WHERE {' AND '.join(ORPHANED)}))"
+    f" WHERE {' AND '.join(UNCLAIMABLE)}))"
 )
 _UNTOLD = (
     "SELECT p.id, p.structure_id, p.user_id FROM attachments p JOIN accounts h ON h.id = p.user_id"
-    f" JOIN structures s ON s.id = p.structure_id WHERE {_SEATS} AND s.status = 'ACTIVE' AND h.state = 'ACTIVE'"
+    f" JOIN structures s ON s.id = p.structure_id WHERE {_PRINCIPAL} AND s.status = 'ACTIVE' AND h.state = 'ACTIVE'"
     f" AND {_LAST_SEEN} <= :seen_by AND (p.absence_told_at IS NULL OR p.absence_told_at <= {_LAST_SEEN})"
     f" AND {_WAITING} ORDER BY p.id"
 )
 
 
 @dataclass(frozen=True)
-class Seat:
-    """One principal manager's seat, read without a lock."""
+class AbsentPrincipal:
+    """The attachment of an absent principal manager, read without a lock."""
 
     id: int
     structure_id: int
@@ -107,30 +107,33 @@ class Seat:
 
 
 async def of_structures(structure_ids: Sequence[int], now: datetime, today: date) -> dict[int, Row]:
-    """The vacant seats (columns of `SEATS`) of the active structures among these ids, by structure."""
-    rows = await SEATS.read(
-        list(SEATS.columns),
-        ["p.structure_id IN :structures", _SEATS, "s.status = 'ACTIVE'", f"({_REASON}) IS NOT NULL"],
+    """The vacancies (columns of `VACANCIES`) of the active structures among these ids, by structure."""
+    rows = await VACANCIES.read(
+        list(VACANCIES.columns),
+        ["p.structure_id IN :structures", _PRINCIPAL, "s.status = 'ACTIVE'", f"({_REASON}) IS NOT NULL"],
         {"structures": list(structure_ids), "today": today, **instants(now)},
     )
     return {row.structure_id: row for row in rows}
 
 
 def claimable_from(reason: VacancyReason, since: datetime) -> datetime:
-    """From when a vacant seat may be claimed: at once, but of somebody absent 14 days after they were told."""
+    """From when a vacancy may be claimed: at once, but of somebody absent 14 days after they were told."""
     return since + NOTICE if reason is VacancyReason.ABSENT else since
 
 
 async def senior_on(structure_id: int, now: datetime, today: date) -> int | None:
     """The senior secondary manager in effect on the structure, by the user's id."""
     parameters = {"structure": structure_id, "today": today, **instants(now)}
-    rows = await SEATS.read(["claimant_id"], ["p.structure_id = :structure", _SEATS], parameters)
+    rows = await VACANCIES.read(["claimant_id"], ["p.structure_id = :structure", _PRINCIPAL], parameters)
     return rows[0].claimant_id if rows else None
 
 
-async def absent_untold(now: datetime) -> list[Seat]:
-    """The seats whose holder hasn't been seen for 90 days while a request waits, and wasn't told so since."""
-    return [Seat(row[0], row[1], row[2]) for row in await database.fetch(_UNTOLD, {"seen_by": now - ABSENT_AFTER})]
+async def absent_untold(now: datetime) -> list[AbsentPrincipal]:
+    """The principal managers not seen for 90 days while a request waits, and not told so since."""
+    return [
+        AbsentPrincipal(row[0], row[1], row[2])
+        for row in await database.fetch(_UNTOLD, {"seen_by": now - ABSENT_AFTER})
+    ]
 
 
 async def waits_on(structure_id: int) -> bool:

@@ -19,7 +19,7 @@ def without_accents(text: str) -> str:
     return unicodedata.normalize("NFC", bare)
 
 
-def fold(text: str, most: int | None = None) -> str:
+def normalise_name(text: str, most: int | None = None) -> str:
     """The text for accent- and case-insensitive search: letters, digits and single spaces only, none around it.
 
     At most `most` characters of it, where a column holds no more: one ligature may unfold into eighteen letters.

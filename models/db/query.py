@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from models.db import database
-from models.db.normalisation import fold
+from models.db.normalisation import normalise_name
 from models.errors.errors import Invalid
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def like(text: str) -> str:
 
 def pattern(text: str) -> str:
     """The LIKE pattern that finds the folded text anywhere in a folded column."""
-    return like(fold(text))
+    return like(normalise_name(text))
 
 
 # ------------------------------------------------------------------ columns

@@ -15,7 +15,7 @@ from tortoise.models import Model
 
 from models.accounts.accounts import Account
 from models.db import database, texts
-from models.db.normalisation import fold
+from models.db.normalisation import normalise_name
 from models.db.query import Column, Order, Source, moment, pattern
 from models.documents import content_types, filenames
 from models.errors.errors import DomainError
@@ -71,7 +71,7 @@ class Document(Model):
 
     def relabel(self, designation: str, type: DocumentType) -> None:
         """Give the document this designation and type."""
-        self.designation, self.folded, self.type = designation, fold(designation, LONGEST_FOLDED), type
+        self.designation, self.folded, self.type = designation, normalise_name(designation, LONGEST_FOLDED), type
 
 
 @dataclass(frozen=True)

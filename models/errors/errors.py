@@ -374,20 +374,20 @@ class AttachmentAlreadyEscalated(DomainError):
     code = ErrorCode.INVALID_TRANSITION
 
 
-class SeatHeld(DomainError):
-    """The principal manager can act: the seat isn't vacant."""
+class PrincipalManagerPresent(DomainError):
+    """The principal manager can act: the principal management isn't vacant."""
 
     code = ErrorCode.CONFLICT
 
 
-class SeatNotYetClaimable(DomainError):
+class PrincipalManagerNotYetClaimable(DomainError):
     """The principal manager, told of their absence, may still sign in until `data["at"]`."""
 
     code = ErrorCode.INVALID_TRANSITION
 
 
-class SeatAlreadyOffered(DomainError):
-    """An offer of the seat is open: it must be withdrawn, or answered, before another is made."""
+class PrincipalManagerAlreadyOffered(DomainError):
+    """An offer of the principal management is open: it must be withdrawn, or answered, before another is made."""
 
     code = ErrorCode.ALREADY_EXISTS
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from tortoise import fields
 from tortoise.models import Model
@@ -48,7 +48,17 @@ class Event(Model):
 
 @dataclass(frozen=True, kw_only=True)
 class Fact:
-    """What happened; the class's name is its type. `before` and `after` hold plain JSON values, never a secret."""
+    """What happened. `before` and `after` hold plain JSON values, never a secret.
+
+    `type` is the name under which it is stored and which clients know, for good: the class's own name, unless the class
+    was renamed since.
+    """
+
+    type: ClassVar[str]
+
+    def __init_subclass__(cls, type: str | None = None, **more: Any) -> None:
+        super().__init_subclass__(**more)
+        cls.type = type or cls.__name__
 
     subject_id: int | None = None
     structure_id: int | None = None
@@ -64,7 +74,7 @@ async def append(*facts: Fact, actor_id: int | None, at: datetime) -> None:
     await Event.bulk_create(
         [
             Event(
-                type=type(fact).__name__,
+                type=fact.type,
                 occurred_at=at,
                 actor_id=actor_id,
                 subject_id=fact.subject_id,
@@ -239,7 +249,7 @@ class AttachmentRequested(Fact):
     """The person asked to be attached."""
 
 
-class AttachmentGiven(Fact):
+class UserAttached(Fact, type="AttachmentGiven"):
     """A manager attached the person on their own initiative."""
 
 
@@ -288,43 +298,43 @@ class RoleChanged(Fact):
 
 
 class PrincipalManagerTransferred(Fact):
-    """The principal manager handed the seat over; `subject` is the new one, `before` names the old one."""
+    """The principal manager handed over to `subject`; `before` names the old one."""
 
 
 class PrincipalManagerAppointed(Fact):
     """Support named a principal manager; `after` holds the reason."""
 
 
-# ------------------------------------------------------------------ on a principal manager's seat
-class SeatVacated(Fact):
-    """Support stopped the principal manager (`subject`): the senior secondary manager may claim the seat."""
+# ------------------------------------------------------------------ on the principal management
+class VacancyOpened(Fact, type="SeatVacated"):
+    """Support stopped the principal manager (`subject`): the senior secondary manager may take over."""
 
 
-class HolderFoundAbsent(Fact):
-    """The principal manager (`subject`) was told that the seat may be claimed unless they sign in."""
+class PrincipalManagerFoundAbsent(Fact, type="HolderFoundAbsent"):
+    """The principal manager (`subject`) was told that the principal management may be claimed unless they sign in."""
 
 
 class PrincipalManagerClaimed(Fact):
-    """The senior secondary manager (`subject`) took the vacant seat; `before` names the former holder."""
+    """The senior secondary manager (`subject`) claimed the principal management; `before` names the former one."""
 
 
-class SeatOffered(Fact):
-    """The principal manager offered the seat to `subject`."""
+class PrincipalManagerOffered(Fact, type="SeatOffered"):
+    """The principal manager offered the principal management to `subject`."""
 
 
-class SeatOfferAccepted(Fact):
-    """The person accepted the seat they were offered."""
+class PrincipalManagerOfferAccepted(Fact, type="SeatOfferAccepted"):
+    """The person accepted the principal management they were offered."""
 
 
-class SeatOfferDeclined(Fact):
-    """The person declined the seat they were offered."""
+class PrincipalManagerOfferDeclined(Fact, type="SeatOfferDeclined"):
+    """The person declined the principal management they were offered."""
 
 
-class SeatOfferWithdrawn(Fact):
-    """The offer to `subject` was withdrawn, or the seat or the structure came to an end another way."""
+class PrincipalManagerOfferWithdrawn(Fact, type="SeatOfferWithdrawn"):
+    """The offer to `subject` was withdrawn, or it or the structure came to an end another way."""
 
 
-class SeatOfferExpired(Fact):
+class PrincipalManagerOfferExpired(Fact, type="SeatOfferExpired"):
     """The 14 days of the offer to `subject` passed without an answer."""
 
 

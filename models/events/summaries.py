@@ -94,7 +94,7 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     ),
     "SeatVacated": (
         "Gestionnaire principal suspendu : sa place peut être reprise.",
-        "Principal manager suspended: the seat may be claimed.",
+        "Principal manager suspended: the principal management may be claimed.",
     ),
     "HolderFoundAbsent": ("Absence du gestionnaire principal constatée.", "Principal manager found absent."),
     "PrincipalManagerClaimed": ("Gestion principale reprise.", "Principal management claimed."),

@@ -8,7 +8,7 @@ from tortoise.models import Model
 from models.db import database
 
 
-class Occasion(Model):
+class IdempotencyKey(Model):
     """One occasion of one job, by a key that names it; the database lets no second row of the same in."""
 
     id: int = fields.BigIntField(primary_key=True)

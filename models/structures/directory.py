@@ -13,7 +13,7 @@ import orjson
 from models.accounts import profiles
 from models.db import database
 from models.db.database import is_sqlite
-from models.db.normalisation import LONGEST_CITY, LONGEST_NAME, fold, without_accents
+from models.db.normalisation import LONGEST_CITY, LONGEST_NAME, normalise_name, without_accents
 from models.errors.errors import DomainError, Invalid, PublicBodyIdentifier, collected, refuse_if_any
 from models.structures import identifiers
 from models.structures.identifiers import IdentifierType
@@ -103,7 +103,7 @@ def check(line: Mapping[str, str], kind: StructureKind | None, tally: Tally) -> 
         "identifier_type": type.value,
         "identifier": identifier,
         "name": name,
-        "folded_name": fold(name, LONGEST_NAME),
+        "folded_name": normalise_name(name, LONGEST_NAME),
         "kind": kind.value,
         "status": status.value,
     }
@@ -161,7 +161,7 @@ def _address(line: Mapping[str, str], type: IdentifierType, tally: Tally) -> dic
     kept = {name: getattr(address, name) or None for name in given}
     if not whole:
         kept |= {"line1": None, "line2": None, "line3": None}
-    return kept | {"folded_city": fold(kept["city"], LONGEST_CITY) if kept["city"] else None}
+    return kept | {"folded_city": normalise_name(kept["city"], LONGEST_CITY) if kept["city"] else None}
 
 
 # ------------------------------------------------------------------ writing many lines

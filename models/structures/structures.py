@@ -9,7 +9,7 @@ from tortoise.expressions import Q
 from tortoise.models import Model
 
 from models.db import database
-from models.db.normalisation import LONGEST_CITY, LONGEST_NAME, fold
+from models.db.normalisation import LONGEST_CITY, LONGEST_NAME, normalise_name
 from models.db.query import Column, Order, Page, Selection, Slice, Source, flag
 from models.structures.identifiers import IdentifierType, normalise
 
@@ -59,10 +59,10 @@ class Structure(Model):
     class Meta:
         table = "structures"
 
-    def fold(self) -> None:
+    def normalise_name(self) -> None:
         """Bring what searches look in up to date."""
-        self.folded_name = fold(self.name, LONGEST_NAME)
-        self.folded_city = fold(self.city, LONGEST_CITY) if self.city else None
+        self.folded_name = normalise_name(self.name, LONGEST_NAME)
+        self.folded_city = normalise_name(self.city, LONGEST_CITY) if self.city else None
 
     @property
     def is_public(self) -> bool:
@@ -166,7 +166,7 @@ class StructureSearch:
     def parameters(self) -> dict[str, object]:
         """The values of the criteria by name, absent and blank ones left out; empty when there is none."""
         identifier = normalise(self.identifier or "")
-        name = fold(self.name or "")
+        name = normalise_name(self.name or "")
         given: dict[str, object] = {
             "identifier": identifier,
             "identifier_type": self.identifier_type,
@@ -174,7 +174,7 @@ class StructureSearch:
             "kind": self.kind,
             "status": self.status,
             "postcode": " ".join((self.postcode or "").upper().split()),
-            "city": fold(self.city or "", LONGEST_CITY),
+            "city": normalise_name(self.city or "", LONGEST_CITY),
         }
         return {key: str(value) for key, value in given.items() if value}
 

@@ -147,14 +147,20 @@ async def suspend(scope: Scope, user_id: int, reason: str) -> None:
         Conflict: when the person became principal manager of another structure meanwhile.
     """
     reason = _reason(scope, reason)
-    held = {seat.structure_id for seat in await attachments.seats_of(user_id)}
+    held = {
+        principal_attachment.structure_id
+        for principal_attachment in await attachments.principal_attachments_of(user_id)
+    }
     async with scope.transaction() as record:
         concerned = await structures.lock_all(held)
         told = await deciders.secondary_managers_of(concerned)
         account = (await accounts.lock_all({user_id} | told)).get(user_id)
         if account is None:
             raise NotFound("user_id")
-        if {seat.structure_id for seat in await attachments.seats_of(user_id)} - held:
+        if {
+            principal_attachment.structure_id
+            for principal_attachment in await attachments.principal_attachments_of(user_id)
+        } - held:
             raise Conflict("user_id")  # they became principal manager of one more structure in between
         if account.platform_role is not None:
             raise Forbidden("user_id")

@@ -1,4 +1,4 @@
-"""Leaving and coming back: a deactivation hands every seat over in one act, a mailed link undoes it for 60 days."""
+"""Leaving and coming back: a deactivation hands all structures over in one act, a mailed link undoes it for 60 days."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -73,7 +73,12 @@ class Deactivation:
 async def preview(scope: Scope) -> Preview:
     """The active structures that need a successor, those with nobody to name, and how many requests would go."""
     actor = scope.signed_in()
-    active = await structures.active_among([seat.structure_id for seat in await attachments.seats_of(actor.account_id)])
+    active = await structures.active_among(
+        [
+            principal_attachment.structure_id
+            for principal_attachment in await attachments.principal_attachments_of(actor.account_id)
+        ]
+    )
     waiting = [*await attachments.pending_of(actor.account_id), *await subscriptions.pending_of(actor.account_id)]
     needed = [structure.id for structure in active]
     return Preview(needed, len(waiting), frozenset(needed) - await accounts.with_candidates(needed, scope.today()))
@@ -82,7 +87,7 @@ async def preview(scope: Scope) -> Preview:
 async def deactivate(
     scope: Scope, *, confirm: bool, successor_for_all: int | None, successions: Sequence[Succession]
 ) -> Deactivation:
-    """The account deactivated: seats handed over, requests withdrawn, sessions, links and mails ended; all or nothing.
+    """The account deactivated, structures handed over, requests withdrawn, sessions and mails ended: all or nothing.
 
     Raises:
         ConfirmationRequired: unless confirmed.
@@ -101,7 +106,7 @@ async def deactivate(
         locked = await accounts.lock_all(people | ({successor_for_all} if successor_for_all else set()))
         account = locked[actor.account_id]
         if not await _concerned(account.id) <= concerned:
-            raise Conflict  # a seat or a request on one more structure came in between
+            raise Conflict  # the principal management of one more structure, or a request, came in between
         account.deactivate(now)
         handed_over = await _hand_over_all(scope, record, account, held, successor_for_all, successions)
         await _withdraw_requests(scope, record, account)
@@ -124,7 +129,7 @@ async def _say_goodbye(scope: Scope, account: Account, handed_over: Sequence[str
 
 async def _concerned(account_id: int) -> set[int]:
     """The structures where the person is principal manager or waits for something, all locked before the account."""
-    rows = [*await attachments.seats_of(account_id), *await attachments.pending_of(account_id)]
+    rows = [*await attachments.principal_attachments_of(account_id), *await attachments.pending_of(account_id)]
     return {row.structure_id for row in rows} | {row.structure_id for row in await subscriptions.pending_of(account_id)}
 
 
@@ -136,12 +141,15 @@ async def _hand_over_all(
     successor_for_all: int | None,
     successions: Sequence[Succession],
 ) -> list[str]:
-    """Hand every active structure's seat over; lines "structure - successor" for the farewell."""
+    """Hand every active structure's principal management over; lines "structure - successor" for the farewell."""
     problems: list[DomainError] = []
     lines: list[str] = []
-    own_seats = {seat.structure_id: seat for seat in await attachments.seats_of(account.id)}
-    named = _named(problems, successions, own_seats)
-    for structure_id, seat in sorted(own_seats.items()):
+    managed = {
+        principal_attachment.structure_id: principal_attachment
+        for principal_attachment in await attachments.principal_attachments_of(account.id)
+    }
+    named = _named(problems, successions, managed)
+    for structure_id, principal_attachment in sorted(managed.items()):
         structure = held[structure_id]
         if not structure.is_active and structure_id not in named:
             continue
@@ -150,20 +158,22 @@ async def _hand_over_all(
             problems.append(SuccessorRequired("successions", structure=structure.name))
             continue
         with collected(problems):
-            taken = await principal_manager.hand_over(scope, record, structure, seat, successor, *path, farewell=False)
+            taken = await principal_manager.hand_over(
+                scope, record, structure, principal_attachment, successor, *path, farewell=False
+            )
             lines.append(f"{structure.name} - {taken.display_name}")
     refuse_if_any(problems)
     return lines
 
 
 def _named(
-    problems: list[DomainError], successions: Sequence[Succession], own_seats: Collection[int]
+    problems: list[DomainError], successions: Sequence[Succession], managed: Collection[int]
 ) -> dict[int, tuple[int | None, tuple[str, ...]]]:
-    """Per structure the successor named for it, and where; one that is no seat of theirs, or named twice, is wrong."""
+    """Per structure the successor named for it, and where; one that isn't theirs, or named twice, is wrong."""
     named: dict[int, tuple[int | None, tuple[str, ...]]] = {}
     for index, item in enumerate(successions):
         path = ("successions", str(index))
-        if item.structure_id not in own_seats:
+        if item.structure_id not in managed:
             problems.append(NotFound(*path, "structure_id"))
         elif item.structure_id in named:
             problems.append(Invalid(*path, "structure_id", rule="twice"))

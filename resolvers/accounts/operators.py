@@ -47,5 +47,5 @@ def _new(scope: Scope, email: str, first_name: str, last_name: str) -> Account:
         login_email=email, login_key=profiles.email_key(email), contact_email=email, first_name=first_name,
         last_name=last_name, language=profiles.Language.FR, created_at=scope.now(),
     )  # fmt: skip
-    account.fold()
+    account.normalise_name()
     return account

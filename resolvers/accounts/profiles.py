@@ -78,7 +78,7 @@ async def _take_over(account: Account, plain: Mapping[str, Any], record: Record,
         account.update_from_dict(after)
         if after.get("receive_activity_notifications"):
             digests.begin(account, at)
-        account.fold()
+        account.normalise_name()
         await record(ProfileUpdated(subject_id=account.id, before=before, after=after))
 
 
@@ -192,7 +192,7 @@ async def confirm_contact_email(scope: Scope, token: str) -> None:
             raise InvalidToken("token")
         account.contact_email, account.pending_contact_email = new, None
         account.contact_email_refusal = account.contact_email_refused_at = None
-        account.fold()
+        account.normalise_name()
         await account.save()
         for address in {old, account.login_email} - {new}:  # whichever of them is still the owner's
             await scope.mail(ContactEmailChanged(new_address=new, at=scope.now()), account, address=address)

@@ -58,7 +58,7 @@ def _new(given: SignUp, *, made: datetime, accepted: datetime) -> Account:
         first_name=given.first_name, last_name=given.last_name, language=given.language,
         created_at=made, terms_accepted_at=accepted,
     )  # fmt: skip
-    account.fold()
+    account.normalise_name()
     return account
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from models.accounts import accounts
 from models.accounts.accounts import ACCOUNTS, CANDIDATES, REACTIVATION_WINDOW
-from models.db.normalisation import fold
+from models.db.normalisation import normalise_name
 from models.db.query import Page, Row, Selection, Slice, like, pattern
 from models.errors.errors import Forbidden, Invalid
 from resolvers.policy import Right, has
@@ -48,7 +48,7 @@ async def _related(scope: Scope, ids: Sequence[int], relation: str) -> list[bool
 async def candidates(
     scope: Scope, structure_ids: Sequence[int], page: Page, search: str | None, selection: Selection
 ) -> list[Slice | None]:
-    """A page of who may take each structure's seat: active people attached there in effect, not the holder, by name;
+    """A page of who may become each structure's principal manager: active people attached there in effect, by name;
     None where the viewer could not hand it over. `search` looks in names, contact e-mails and postal addresses."""
     roles = {} if scope.signed_in().is_support else await scope.roles()
     able = scope.signed_in().is_support
@@ -75,7 +75,7 @@ async def search(scope: Scope, text: str, page: Page, selection: Selection) -> S
     """
     if not scope.signed_in().is_support:
         raise Forbidden
-    words = fold(text)
+    words = normalise_name(text)
     if not words:
         raise Invalid("search", rule="criterion")
     return await ACCOUNTS.slice(

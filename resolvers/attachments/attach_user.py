@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from mailer.messages import AttachedByManager as AttachedMail
+from mailer.messages import UserAttached as AttachedMail
 from models.accounts import accounts, throttle
 from models.accounts.accounts import Account, AccountState
 from models.accounts.profiles import email_key
@@ -20,7 +20,7 @@ from models.errors.errors import (
     collected,
     refuse_if_any,
 )
-from models.events.events import AttachmentGiven
+from models.events.events import UserAttached
 from models.structures import structures
 from models.structures.structures import Structure
 from resolvers import mail_limits, periods
@@ -35,7 +35,7 @@ ATTACHABLE = frozenset({AccountState.ACTIVE, AccountState.PENDING_ACTIVATION})
 
 
 @dataclass(frozen=True)
-class Gift:
+class NewAttachment:
     """An attachment that a manager gives to the owner of a login e-mail."""
 
     structure_id: int | None
@@ -46,7 +46,7 @@ class Gift:
     service_ids: frozenset[int | None] = frozenset()
 
 
-async def give(scope: Scope, gift: Gift) -> int:
+async def attach(scope: Scope, new: NewAttachment) -> int:
     """A validated attachment, on a manager's initiative, for somebody with an account; it decides a request of theirs.
 
     That this tells a manager whether an address has an account is a known exception (DOMAIN 4), limited to 20 unknown
@@ -61,28 +61,28 @@ async def give(scope: Scope, gift: Gift) -> int:
         DomainError: all that is wrong with dates, role and services at once.
     """
     scope.signed_in()
-    structure = await structures.by_id(gift.structure_id) if gift.structure_id is not None else None
+    structure = await structures.by_id(new.structure_id) if new.structure_id is not None else None
     if structure is None:
         raise NotFound("structure_id")
-    await _must_give(scope, structure.id, gift.role)
-    user = await _checked_recipient(scope, gift, structure)
+    await _must_give(scope, structure.id, new.role)
+    user = await _checked_recipient(scope, new, structure)
     async with scope.transaction() as record:
         locked_structure = await structures.lock(structure.id)
         assert locked_structure is not None  # rows are never deleted
-        await _must_give(scope, structure.id, gift.role)
+        await _must_give(scope, structure.id, new.role)
         user = await accounts.lock(user.id)
         if user.state not in ATTACHABLE or await refused_structures.find(user.id, structure.id) is not None:
             raise NotFound("login_email")
-        services = await _check_gift(scope, gift, locked_structure)
-        attachment = await _given(scope, record, gift, user, services)
+        services = await _check_new(scope, new, locked_structure)
+        attachment = await _given(scope, record, new, user, services)
         await attachments.set_services(attachment, services)
         await entitlements.give(scope, attachment)
         message = AttachedMail(
             structure=structure.name,
             by=await scope.actor_name(),
-            role=gift.role,
-            valid_from=gift.valid_from,
-            valid_until=gift.valid_until,
+            role=new.role,
+            valid_from=new.valid_from,
+            valid_until=new.valid_until,
             services=await service_names(attachment.id),
         )
         await mail_limits.count(scope, "attachment", str(user.id), "login_email")
@@ -96,17 +96,17 @@ async def _must_give(scope: Scope, structure_id: int, role: Role) -> None:
     require(role is not Role.SECONDARY_MANAGER or has(mine, Right.MANAGE_SECONDARY_MANAGERS), "role")
 
 
-async def _checked_recipient(scope: Scope, gift: Gift, structure: Structure) -> Account:
+async def _checked_recipient(scope: Scope, new: NewAttachment, structure: Structure) -> Account:
     """Whose login e-mail it is, once nothing else is wrong either: all that is wrong at once."""
     problems: list[DomainError] = []
     user: Account | None = None
-    if not gift.login_email.strip():
+    if not new.login_email.strip():
         problems.append(Missing("login_email"))
     else:
         with collected(problems):
-            user = await _account_of(scope, gift.login_email, structure.id)
+            user = await _account_of(scope, new.login_email, structure.id)
     with collected(problems):
-        await _check_gift(scope, gift, structure)
+        await _check_new(scope, new, structure)
     refuse_if_any(problems)
     assert user is not None  # or it would have been refused
     return user
@@ -127,35 +127,35 @@ async def _account_of(scope: Scope, login_email: str, structure_id: int) -> Acco
     return user
 
 
-async def _check_gift(scope: Scope, gift: Gift, structure: Structure) -> set[int]:
+async def _check_new(scope: Scope, new: NewAttachment, structure: Structure) -> set[int]:
     problems: list[DomainError] = []
     services: set[int] = set()
     if not structure.is_active:
         problems.append(StructureInactive("structure_id"))
-    if gift.role is Role.PRINCIPAL_MANAGER:
+    if new.role is Role.PRINCIPAL_MANAGER:
         problems.append(Invalid("role", rule="role_given"))
-    periods.check(problems, gift.valid_from, gift.valid_until, scope.today())
+    periods.check(problems, new.valid_from, new.valid_until, scope.today())
     with collected(problems):
-        services = await entitled(scope, structure.id, set(gift.service_ids), "service_ids")
+        services = await entitled(scope, structure.id, set(new.service_ids), "service_ids")
     refuse_if_any(problems)
     return services
 
 
-async def _given(scope: Scope, record: Record, gift: Gift, user: Account, services: set[int]) -> Attachment:
+async def _given(scope: Scope, record: Record, new: NewAttachment, user: Account, services: set[int]) -> Attachment:
     """The new attachment, or the person's own pending request decided by it."""
-    assert gift.structure_id is not None  # found before
-    attachment = await attachments.lock_live(user.id, gift.structure_id)
+    assert new.structure_id is not None  # found before
+    attachment = await attachments.lock_live(user.id, new.structure_id)
     before: dict[str, object] = {}
     if attachment is not None and attachment.status is AttachmentStatus.PENDING:
         before = state_of(attachment) | {"services": sorted(await attachments.service_ids_of(attachment.id))}
     else:
-        if attachment is not None and not may_manage(await scope.role_on(gift.structure_id), attachment.role):
+        if attachment is not None and not may_manage(await scope.role_on(new.structure_id), attachment.role):
             raise AlreadyAttached("login_email")  # an ended one of a secondary manager isn't another's to replace
-        await make_room(scope, record, user.id, gift.structure_id, ("login_email",))
-        attachment = Attachment(user=user, structure_id=gift.structure_id, requested_at=scope.now())
-    attachment.status, attachment.role = AttachmentStatus.VALIDATED, gift.role
-    attachment.valid_from, attachment.valid_until = gift.valid_from, gift.valid_until
+        await make_room(scope, record, user.id, new.structure_id, ("login_email",))
+        attachment = Attachment(user=user, structure_id=new.structure_id, requested_at=scope.now())
+    attachment.status, attachment.role = AttachmentStatus.VALIDATED, new.role
+    attachment.valid_from, attachment.valid_until = new.valid_from, new.valid_until
     attachment.decided_by_id, attachment.decided_at = scope.signed_in().account_id, scope.now()
     attachment.role_since = scope.now()
-    await keep(record, AttachmentGiven, attachment, before, services=sorted(services))
+    await keep(record, UserAttached, attachment, before, services=sorted(services))
     return attachment

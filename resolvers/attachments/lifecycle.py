@@ -98,7 +98,7 @@ async def remove(scope: Scope, ids: Sequence[int | None], successors: dict[int, 
     """Each attachment ended for good, by its user or a manager; one outcome per id, in order.
 
     A principal manager's own is a transfer: whom `successors` names for the structure, with the place in the list that
-    was sent, takes the seat, and the former one stays as a simple user.
+    was sent, takes the principal management, and the former one stays as a simple user.
 
     Raises:
         TooMany: for more than 100; then nothing is done.
@@ -112,7 +112,7 @@ async def remove(scope: Scope, ids: Sequence[int | None], successors: dict[int, 
             attachment, structure = await locked(scope, id, *path)
             own = attachment.user_id == actor.account_id
             if own and attachment.role is Role.PRINCIPAL_MANAGER and attachment.is_live:
-                await _leave_seat(scope, record, attachment, structure, successors)
+                await _leave_principal_management(scope, record, attachment, structure, successors)
                 return attachment.id
             await _must(scope, DecisionAct.REMOVE, attachment, path)
             before = state_of(attachment)
@@ -127,7 +127,7 @@ async def remove(scope: Scope, ids: Sequence[int | None], successors: dict[int, 
 
 
 async def _must_exist(successors: dict[int, tuple[int, int]]) -> None:
-    """Nothing, when every structure exists. People are looked at only where one takes a seat: not all are visible."""
+    """Nothing, when every structure exists. People are looked at only where one takes over: not all are visible."""
     places = await structures.existing(set(successors))
     refuse_if_any(
         NotFound("successions", str(place), "structure_id")
@@ -136,14 +136,18 @@ async def _must_exist(successors: dict[int, tuple[int, int]]) -> None:
     )
 
 
-async def _leave_seat(
-    scope: Scope, record: Record, seat: Attachment, structure: Structure, successors: dict[int, tuple[int, int]]
+async def _leave_principal_management(
+    scope: Scope,
+    record: Record,
+    principal_attachment: Attachment,
+    structure: Structure,
+    successors: dict[int, tuple[int, int]],
 ) -> None:
     if structure.id not in successors:
         raise SuccessorRequired("successions", structure=structure.name)
     successor_id, place = successors[structure.id]
     await principal_manager.hand_over(
-        scope, record, structure, seat, successor_id, "successions", str(place), "successor_id"
+        scope, record, structure, principal_attachment, successor_id, "successions", str(place), "successor_id"
     )
 
 
@@ -196,7 +200,7 @@ async def _must_update(scope: Scope, attachment: Attachment, change: Change) -> 
     role = await scope.role_on(attachment.structure_id)
     if attachment.user_id != scope.signed_in().account_id:
         require(may_manage(role, attachment.role), "id")
-    else:  # whoever holds the seat gets to hear that it has no end, and can't put off its beginning
+    else:  # whoever holds the principal management gets to hear that it has no end, and can't put off its beginning
         require(role is Role.PRINCIPAL_MANAGER and change.valid_from is None, "id")
     with_status = attachment.status_on(scope.today())
     if with_status not in UPDATABLE:

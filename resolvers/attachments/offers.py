@@ -2,30 +2,38 @@
 
 from collections.abc import Sequence
 
-from mailer.messages import SeatOfferDeclined as DeclinedMail
-from mailer.messages import SeatOffered as OfferedMail
-from mailer.messages import SeatOfferExpired as ExpiredMail
+from mailer.messages import PrincipalManagerOfferDeclined as DeclinedMail
+from mailer.messages import PrincipalManagerOffered as OfferedMail
+from mailer.messages import PrincipalManagerOfferExpired as ExpiredMail
 from models.accounts import accounts
 from models.accounts.accounts import AccountState
 from models.accounts.actors import Actor
 from models.attachments import attachments, offers
-from models.attachments.offers import OFFERS, OLDEST_FIRST, OPEN_FOR, OPEN_NOW, VISIBLE, OfferStatus, SeatOffer
+from models.attachments.offers import (
+    OFFERS,
+    OLDEST_FIRST,
+    OPEN_FOR,
+    OPEN_NOW,
+    VISIBLE,
+    OfferStatus,
+    PrincipalManagerOffer,
+)
 from models.db.query import Row, Selection
 from models.errors.errors import (
     Invalid,
     NotFound,
     OfferOver,
-    SeatAlreadyOffered,
+    PrincipalManagerAlreadyOffered,
     StructureInactive,
     SuccessorNotEligible,
 )
 from models.events.events import (
     Fact,
-    SeatOfferAccepted,
-    SeatOfferDeclined,
-    SeatOffered,
-    SeatOfferExpired,
-    SeatOfferWithdrawn,
+    PrincipalManagerOfferAccepted,
+    PrincipalManagerOfferDeclined,
+    PrincipalManagerOffered,
+    PrincipalManagerOfferExpired,
+    PrincipalManagerOfferWithdrawn,
 )
 from models.structures import structures
 from models.structures.structures import Structure
@@ -37,14 +45,14 @@ from resolvers.scope import Record, Scope
 EXPIRED_JOB = "expired-offers"
 
 
-async def make(scope: Scope, structure_id: int, successor_id: int) -> int:
-    """The seat offered to somebody, who may accept or decline for 14 days, the holder keeping it until then; its id.
+async def offer(scope: Scope, structure_id: int, successor_id: int) -> int:
+    """The principal management offered to somebody, who has 14 days to accept or decline; the offer's id.
 
     Raises:
         NotFound: when there is no such structure.
         Forbidden: to anyone but the principal manager in effect.
         StructureInactive: when the structure has ended.
-        SeatAlreadyOffered: while another offer is open.
+        PrincipalManagerAlreadyOffered: while another offer is open.
         Invalid: when the successor is the actor.
         SuccessorNotEligible: when the successor isn't active or not attached there in effect, or is nobody.
     """
@@ -58,15 +66,17 @@ async def make(scope: Scope, structure_id: int, successor_id: int) -> int:
             raise StructureInactive("structure_id")
         await _make_way(scope, record, structure_id)
         await _must_be_eligible(scope, structure, successor_id)
-        offer = await SeatOffer.create(
+        offer = await PrincipalManagerOffer.create(
             structure=structure,
             holder_id=actor.account_id,
             successor_id=successor_id,
             offered_at=scope.now(),
             expires_at=scope.now() + OPEN_FOR,
         )
-        await record(SeatOffered(subject_id=successor_id, structure_id=structure_id))
-        message = OfferedMail(structure=structure.name, holder=await scope.actor_name(), expires_at=offer.expires_at)
+        await record(PrincipalManagerOffered(subject_id=successor_id, structure_id=structure_id))
+        message = OfferedMail(
+            structure=structure.name, principal_manager=await scope.actor_name(), expires_at=offer.expires_at
+        )
         await scope.mail(message, await accounts.existing(successor_id))
     return offer.id
 
@@ -77,8 +87,8 @@ async def _make_way(scope: Scope, record: Record, structure_id: int) -> None:
     if present is None:
         return
     if present.status_at(scope.now()) is OfferStatus.OPEN:
-        raise SeatAlreadyOffered("structure_id")
-    await _end(scope, record, present, OfferStatus.EXPIRED, SeatOfferExpired)
+        raise PrincipalManagerAlreadyOffered("structure_id")
+    await _end(scope, record, present, OfferStatus.EXPIRED, PrincipalManagerOfferExpired)
 
 
 async def _must_be_eligible(scope: Scope, structure: Structure, successor_id: int) -> None:
@@ -92,7 +102,7 @@ async def _must_be_eligible(scope: Scope, structure: Structure, successor_id: in
 
 
 async def accept(scope: Scope, id: int | None) -> int:
-    """The seat taken up by whom it was offered; the former principal manager stays as a simple user.
+    """The principal management taken up by whom it was offered; the former principal manager stays as a simple user.
 
     Raises:
         NotFound: when there is no such offer for the actor.
@@ -103,16 +113,16 @@ async def accept(scope: Scope, id: int | None) -> int:
     async with scope.transaction() as record:
         offer, structure = await _locked(scope, id)
         require(offer.successor_id == scope.signed_in().account_id, "id")
-        await _end(scope, record, offer, OfferStatus.ACCEPTED, SeatOfferAccepted)
-        seat = await attachments.principal_of(structure.id)
-        if seat is None or seat.user_id != offer.holder_id:
+        await _end(scope, record, offer, OfferStatus.ACCEPTED, PrincipalManagerOfferAccepted)
+        principal_attachment = await attachments.principal_of(structure.id)
+        if principal_attachment is None or principal_attachment.user_id != offer.holder_id:
             raise OfferOver("id", status=OfferStatus.WITHDRAWN)
-        await principal_manager.hand_over(scope, record, structure, seat, offer.successor_id, "id")
+        await principal_manager.hand_over(scope, record, structure, principal_attachment, offer.successor_id, "id")
     return offer.id
 
 
 async def decline(scope: Scope, id: int | None) -> int:
-    """The offer declined by whom it was made to; the holder is told, and keeps the seat.
+    """The offer declined by whom it was made to; the principal manager is told, and keeps the principal management.
 
     Raises:
         NotFound, Forbidden, OfferOver: as `accept`.
@@ -120,10 +130,10 @@ async def decline(scope: Scope, id: int | None) -> int:
     async with scope.transaction() as record:
         offer, structure = await _locked(scope, id)
         require(offer.successor_id == scope.signed_in().account_id, "id")
-        await _end(scope, record, offer, OfferStatus.DECLINED, SeatOfferDeclined)
-        holder = await accounts.lock(offer.holder_id)
-        if holder.state is AccountState.ACTIVE:
-            await scope.mail(DeclinedMail(structure=structure.name, successor=await scope.actor_name()), holder)
+        await _end(scope, record, offer, OfferStatus.DECLINED, PrincipalManagerOfferDeclined)
+        principal = await accounts.lock(offer.holder_id)
+        if principal.state is AccountState.ACTIVE:
+            await scope.mail(DeclinedMail(structure=structure.name, successor=await scope.actor_name()), principal)
     return offer.id
 
 
@@ -137,11 +147,11 @@ async def withdraw(scope: Scope, id: int | None) -> int:
     async with scope.transaction() as record:
         offer, _ = await _locked(scope, id)
         require(offer.holder_id == scope.signed_in().account_id, "id")
-        await _end(scope, record, offer, OfferStatus.WITHDRAWN, SeatOfferWithdrawn)
+        await _end(scope, record, offer, OfferStatus.WITHDRAWN, PrincipalManagerOfferWithdrawn)
     return offer.id
 
 
-async def _locked(scope: Scope, offer_id: int | None) -> tuple[SeatOffer, Structure]:
+async def _locked(scope: Scope, offer_id: int | None) -> tuple[PrincipalManagerOffer, Structure]:
     actor = scope.signed_in()
     known = await offers.by_id(offer_id) if offer_id is not None else None
     if known is None or not await _sees(scope, actor, known.id):
@@ -158,7 +168,9 @@ async def _sees(scope: Scope, actor: Actor, offer_id: int) -> bool:
     return bool(await OFFERS.read(["id"], ["f.id = :id", VISIBLE], scope.viewing(id=offer_id)))
 
 
-async def _end(scope: Scope, record: Record, offer: SeatOffer, status: OfferStatus, fact: type[Fact]) -> None:
+async def _end(
+    scope: Scope, record: Record, offer: PrincipalManagerOffer, status: OfferStatus, fact: type[Fact]
+) -> None:
     try:
         offer.end(status, scope.now())
     except OfferOver as over:
@@ -169,20 +181,20 @@ async def _end(scope: Scope, record: Record, offer: SeatOffer, status: OfferStat
 
 # ------------------------------------------------------------------ by the clock
 async def tell_expired_offers(scope: Scope) -> int:
-    """Offers of a seat that nobody answered within 14 days are ended, and the holders told."""
+    """Offers that nobody answered within 14 days are ended, and the principal managers told."""
 
-    async def act(found: SeatOffer) -> bool:
+    async def act(found: PrincipalManagerOffer) -> bool:
         async with scope.transaction() as record:
             structure = await structures.lock(found.structure_id)
             offer = await offers.lock(found.id)
             if structure is None or offer is None or offer.status is not OfferStatus.OPEN:
                 return False  # another worker ended it
-            await _end(scope, record, offer, OfferStatus.EXPIRED, SeatOfferExpired)
+            await _end(scope, record, offer, OfferStatus.EXPIRED, PrincipalManagerOfferExpired)
             people = await accounts.lock_all({offer.holder_id, offer.successor_id})
-            holder = people[offer.holder_id]
-            if holder.state is AccountState.ACTIVE:
+            principal = people[offer.holder_id]
+            if principal.state is AccountState.ACTIVE:
                 name = people[offer.successor_id].display_name
-                await scope.mail(ExpiredMail(structure=structure.name, successor=name), holder)
+                await scope.mail(ExpiredMail(structure=structure.name, successor=name), principal)
         return True
 
     return await jobs.each(EXPIRED_JOB, await offers.overdue(scope.now()), act)
@@ -207,7 +219,7 @@ async def of_successors(scope: Scope, user_ids: Sequence[int], selection: Select
 
 
 async def of_structures(scope: Scope, structure_ids: Sequence[int], selection: Selection) -> list[Row | None]:
-    """The open offer of each structure's seat, as its managers and support see it; None for others."""
+    """The open offer of each structure's principal management, as its managers and support see it; None for others."""
     seen = await attachment_lists.seeing(scope, structure_ids)
     columns, bound = selection.columns | {"structure_id"}, scope.viewing(structures=seen)
     rows = await OFFERS.read(columns, ["f.structure_id IN :structures", OPEN_NOW], bound) if seen else []

@@ -1,4 +1,4 @@
-"""Seats: who is principal or secondary manager, named, dismissed, handed over, or appointed by support."""
+"""Managers: the principal one handed over or appointed by support, secondary ones named and dismissed."""
 
 from mailer.facts import Reader
 from mailer.messages import PrincipalManagerAppointed as AppointedMail
@@ -16,7 +16,7 @@ from models.errors.errors import (
     DomainError,
     Invalid,
     NotFound,
-    SeatHeld,
+    PrincipalManagerPresent,
     StructureInactive,
     SuccessorNotEligible,
     SuccessorRequired,
@@ -26,10 +26,10 @@ from models.errors.errors import (
 from models.events.events import (
     AttachmentCreated,
     PrincipalManagerAppointed,
+    PrincipalManagerOfferExpired,
+    PrincipalManagerOfferWithdrawn,
     PrincipalManagerTransferred,
     RoleChanged,
-    SeatOfferExpired,
-    SeatOfferWithdrawn,
 )
 from models.structures import structures
 from models.structures.structures import Structure
@@ -47,7 +47,7 @@ async def change_role(scope: Scope, attachment_id: int, role: Role) -> None:
     Raises:
         NotFound: when the actor doesn't see the attachment.
         Invalid: for PRINCIPAL_MANAGER, which is named by a transfer.
-        SuccessorRequired: on the principal manager's own seat.
+        SuccessorRequired: on the principal manager's own attachment.
         Forbidden: to anyone but the principal manager.
         TransitionNotAllowed: when the attachment isn't VALIDATED.
     """
@@ -66,13 +66,13 @@ async def change_role(scope: Scope, attachment_id: int, role: Role) -> None:
         if attachment.role is role:
             return
         before = state_of(attachment)
-        await _seat(scope, attachment, role)
+        await _set_role(scope, attachment, role)
         await keep(record, RoleChanged, attachment, before)
         await tell(scope, attachment, RoleChangedMail(structure=structure.name, by=await scope.actor_name(), role=role))
 
 
 async def transfer(scope: Scope, structure_id: int, successor_id: int) -> None:
-    """The principal manager's seat handed to the successor at once; the former one stays as a simple user.
+    """The principal management handed to the successor at once; the former one stays as a simple user.
 
     Raises:
         NotFound: when there is no such structure.
@@ -95,32 +95,32 @@ async def hand_over(
     scope: Scope,
     record: Record,
     structure: Structure,
-    seat: Attachment,
+    principal_attachment: Attachment,
     successor_id: int,
     *path: str,
     farewell: bool = True,
 ) -> Account:
-    """The seat in the successor's hands, inside a transaction on the locked structure; who the successor is.
+    """The principal management handed over, inside a transaction on the locked structure; who the successor is.
 
     `farewell` tells the former principal manager by mail that they stay a simple user.
 
     Raises:
-        Invalid: when the successor is the holder.
+        Invalid: when the successor is the principal manager.
         SuccessorNotEligible: when the successor isn't active or not attached there in effect, or is nobody: whoever
             hands over sees only the people who are attached there.
     """
-    if successor_id == seat.user_id:
+    if successor_id == principal_attachment.user_id:
         raise Invalid(*path, rule="same_person")
     told = await deciders.secondary_managers_of([structure.id])
-    people = await accounts.lock_all({successor_id, seat.user_id} | told)
+    people = await accounts.lock_all({successor_id, principal_attachment.user_id} | told)
     successor = people.get(successor_id)
     theirs = await attachments.lock_live(successor_id, structure.id)
     able = successor is not None and successor.state is AccountState.ACTIVE
     if successor is None or theirs is None or not able or not theirs.is_valid_on(scope.today()):
         raise SuccessorNotEligible(*path, structure=structure.name)
     before = state_of(theirs)
-    former = people[seat.user_id]
-    await change_hands(scope, record, seat, theirs)
+    former = people[principal_attachment.user_id]
+    await change_hands(scope, record, principal_attachment, theirs)
     before |= {"principal_id": former.id}
     await keep(record, PrincipalManagerTransferred, theirs, before, principal_id=successor_id)
     await _tell_transfer(scope, structure, former, successor, farewell)
@@ -135,8 +135,8 @@ async def appoint(scope: Scope, structure_id: int, user_id: int, reason: str) ->
         Missing, TooLong, Invalid: when the reason isn't good.
         NotFound: when there is no such structure or person.
         StructureInactive: when the structure has ended.
-        AlreadyPrincipalManager: when the person holds the seat.
-        SeatHeld: when the present principal manager can act.
+        AlreadyPrincipalManager: when the person is the principal manager.
+        PrincipalManagerPresent: when the present principal manager can act.
         SuccessorNotEligible: when the person isn't active.
     """
     require(scope.signed_in().is_support)
@@ -149,42 +149,46 @@ async def appoint(scope: Scope, structure_id: int, user_id: int, reason: str) ->
             raise NotFound("structure_id")
         if not structure.is_active:
             raise StructureInactive("structure_id")
-        seat = await attachments.principal_of(structure_id)
+        principal_attachment = await attachments.principal_of(structure_id)
         told = await deciders.secondary_managers_of([structure_id])
-        people = await accounts.lock_all({user_id} | ({seat.user_id} if seat else set()) | told)
+        people = await accounts.lock_all(
+            {user_id} | ({principal_attachment.user_id} if principal_attachment else set()) | told
+        )
         if user_id not in people:
             raise NotFound("user_id")
-        if seat is not None and seat.user_id == user_id:
+        if principal_attachment is not None and principal_attachment.user_id == user_id:
             raise AlreadyPrincipalManager("structure_id")
-        if seat is not None and not await _is_orphaned(scope, people[seat.user_id], seat):
-            raise SeatHeld("structure_id")
+        if principal_attachment is not None and not await _is_vacant(
+            scope, people[principal_attachment.user_id], principal_attachment
+        ):
+            raise PrincipalManagerPresent("structure_id")
         if people[user_id].state is not AccountState.ACTIVE:
             raise SuccessorNotEligible("user_id", structure=structure.name)
-        former = people[seat.user_id] if seat else None
-        if seat is not None:
-            await _vacate(scope, record, seat)
+        former = people[principal_attachment.user_id] if principal_attachment else None
+        if principal_attachment is not None:
+            await _vacate(scope, record, principal_attachment)
         attachment, before = await install(scope, record, structure, people[user_id])
         before |= {"principal_id": former.id if former else None}
         await keep(record, PrincipalManagerAppointed, attachment, before, principal_id=user_id, reason=reason)
         await _tell_appointment(scope, structure, people[user_id], former)
 
 
-async def _is_orphaned(scope: Scope, holder: Account, seat: Attachment) -> bool:
-    """Can't the holder act, or were they away for 14 days after they were told, nobody there being able to claim?"""
-    if holder.state is not AccountState.ACTIVE:
+async def _is_vacant(scope: Scope, principal: Account, principal_attachment: Attachment) -> bool:
+    """Can't the principal manager act, or were they away for 14 days after being told, with nobody able to claim?"""
+    if principal.state is not AccountState.ACTIVE:
         return True
     if vacancies.reason_of(holder, seat, scope.now()) is None:
         return False
     assert seat.absence_told_at is not None  # whoever is away was told
     if scope.now() < vacancies.claimable_from(VacancyReason.ABSENT, seat.absence_told_at):
         return False
-    return await vacancies.senior_on(seat.structure_id, scope.now(), scope.today()) is None
+    return await vacancies.senior_on(principal_attachment.structure_id, scope.now(), scope.today()) is None
 
 
 async def install(
     scope: Scope, record: Record, structure: Structure, user: Account
 ) -> tuple[Attachment, dict[str, object]]:
-    """The person in the vacant seat of the locked structure, by a live attachment or a new one; what it was before."""
+    """Make the person principal manager of the locked structure, which has none; the attachment, and what it was."""
     attachment = await attachments.lock_live(user.id, structure.id)
     before = state_of(attachment) if attachment else {}
     if attachment is None:
@@ -202,33 +206,33 @@ async def install(
     return attachment, before
 
 
-async def change_hands(scope: Scope, record: Record, seat: Attachment, theirs: Attachment) -> None:
-    """The seat left first, then taken: no two may hold it, not even between two statements."""
-    await _vacate(scope, record, seat)
-    await _seat(scope, theirs, Role.PRINCIPAL_MANAGER)
+async def change_hands(scope: Scope, record: Record, principal_attachment: Attachment, theirs: Attachment) -> None:
+    """The present principal manager leaves first: a structure never has two, not even between two statements."""
+    await _vacate(scope, record, principal_attachment)
+    await _set_role(scope, theirs, Role.PRINCIPAL_MANAGER)
 
 
-async def _vacate(scope: Scope, record: Record, seat: Attachment) -> None:
+async def _vacate(scope: Scope, record: Record, principal_attachment: Attachment) -> None:
     """Make the principal manager a simple user; what they had offered to somebody is theirs no more."""
-    await end_offer(scope, record, seat.structure_id)
-    before = state_of(seat)
-    await _seat(scope, seat, Role.SIMPLE_USER)
-    await keep(record, RoleChanged, seat, before)
+    await end_offer(scope, record, principal_attachment.structure_id)
+    before = state_of(principal_attachment)
+    await _set_role(scope, principal_attachment, Role.SIMPLE_USER)
+    await keep(record, RoleChanged, principal_attachment, before)
 
 
 async def end_offer(scope: Scope, record: Record, structure_id: int) -> None:
-    """Withdraw the seat's open offer, if there is one: the seat or the structure is no longer what was offered."""
+    """Withdraw the structure's open offer, if there is one: what was offered is no longer so."""
     offer = await offers.lock_open(structure_id)
     if offer is None:
         return
     lapsed = offer.status_at(scope.now()) is OfferStatus.EXPIRED
     offer.end(OfferStatus.EXPIRED if lapsed else OfferStatus.WITHDRAWN, scope.now())
     await offer.save()
-    fact = SeatOfferExpired if lapsed else SeatOfferWithdrawn
+    fact = PrincipalManagerOfferExpired if lapsed else PrincipalManagerOfferWithdrawn
     await record(fact(subject_id=offer.successor_id, structure_id=structure_id))
 
 
-async def _seat(scope: Scope, attachment: Attachment, role: Role) -> None:
+async def _set_role(scope: Scope, attachment: Attachment, role: Role) -> None:
     """Give the attachment the role and the default spaces that go with it."""
     attachment.become(role, scope.today(), scope.now())
     await attachment.save()

@@ -88,7 +88,7 @@ async def create(scope: Scope, given: Particulars) -> int:
             founder = await accounts.lock(actor.account_id)
             if founder.state is not AccountState.ACTIVE:
                 raise Forbidden
-            await _seat(scope, record, structure, founder)
+            await _set_role(scope, record, structure, founder)
     except Duplicate as error:  # somebody created it at the same instant
         raise StructureAlreadyManaged("identifier") from error
     return int(structure.id)
@@ -122,7 +122,7 @@ async def register_public(scope: Scope, given: Particulars, principal_id: int) -
                 )
             )
             await _open(scope, record, structure, given.spaces)
-            await _seat(scope, record, structure, principal)
+            await _set_role(scope, record, structure, principal)
             await scope.mail(RegisteredMail(structure=structure.name, identifier=structure.identifier), principal)
     except Duplicate as error:
         raise StructureAlreadyManaged("identifier") from error
@@ -166,7 +166,7 @@ async def _founded(scope: Scope, known: Structure | None, checked: Mapping[str, 
     """The structure with these particulars, new or imported; of an imported one they replace the directory's."""
     structure = known or Structure(kind=kind, created_at=scope.now())
     structure.update_from_dict({**checked, "kind": kind, "status": StructureStatus.ACTIVE, "managed": True})
-    structure.fold()
+    structure.normalise_name()
     await structure.save()
     return structure
 
@@ -175,8 +175,8 @@ async def _open(scope: Scope, record: Record, structure: Structure, codes: Seque
     await spaces.open_on(scope, record, structure.id, codes)
 
 
-async def _seat(scope: Scope, record: Record, structure: Structure, user: Account) -> None:
-    """The person in the new structure's seat; a request of theirs to the imported one became it, which is kept too."""
+async def _set_role(scope: Scope, record: Record, structure: Structure, user: Account) -> None:
+    """Make the person principal manager of the new structure; a request of theirs to the imported one becomes it."""
     attachment, before = await principal_manager.install(scope, record, structure, user)
     if before:  # a new attachment has its event already
         await record(
@@ -211,7 +211,7 @@ async def update(scope: Scope, structure_id: int, changes: Mapping[str, Any]) ->
         after = {name: columns[name] for name in before}
         if after:
             structure.update_from_dict(after)
-            structure.fold()
+            structure.normalise_name()
             await structure.save()
             await record(StructureUpdated(structure_id=structure_id, before=before, after=after))
         if status is not structure.status:
@@ -299,6 +299,6 @@ async def by_ids(scope: Scope, ids: Sequence[int | None], selection: Selection) 
 
 
 async def principal_managers(scope: Scope, structure_ids: Sequence[int]) -> list[int | None]:
-    """Who holds each structure's principal manager's seat, able to act or not; None while it has none."""
+    """Who holds each structure's principal management, able to act or not; None while it has none."""
     found = await attachments.principals_of(sorted(set(structure_ids)))
     return [found.get(id) for id in structure_ids]

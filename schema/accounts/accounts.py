@@ -171,7 +171,7 @@ class Account(Node):
             )
         )
 
-    @made_from("id", description="Open offers of a principal manager's seat made to the person, the oldest first.")
+    @made_from("id", description="Open offers of the principal management made to the person, the oldest first.")
     async def principal_manager_offers(self: Any, info: Info) -> list[PrincipalManagerOffer]:
         return await info.context.load(offers.of_successors, self.id, selection_of(info))
 

@@ -20,7 +20,7 @@ from schema.base.user_errors import ERRORS, UserError, mutation
 from schema.structures.structures import Structure
 
 
-@strawberry.type(description="A structure whose principal manager's seat must be handed over.")
+@strawberry.type(description="A structure whose principal management must be handed over.")
 class SuccessionNeeded:
     structure_id: strawberry.Private[int]
 

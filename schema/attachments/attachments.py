@@ -13,7 +13,7 @@ from resolvers import policy
 from resolvers.accounts import users
 from resolvers.attachments import attach_user as gifts
 from resolvers.attachments import attachment_lists, lifecycle, principal_manager, requests
-from resolvers.attachments.attach_user import Gift
+from resolvers.attachments.attach_user import NewAttachment
 from resolvers.attachments.lifecycle import Change
 from resolvers.attachments.requests import NewRequest, Validation
 from resolvers.attachments.targets import Outcome
@@ -326,7 +326,7 @@ class AttachmentMutation:
 
     @mutation("Attach somebody who has an account, on a manager's initiative.")
     async def attach_user(self, info: Info, input: AttachUserInput) -> AttachmentPayload:
-        gift = Gift(
+        new = NewAttachment(
             structure_id=ids.number(input.structure_id, "Structure"),
             login_email=input.login_email,
             role=input.role or Role.SIMPLE_USER,
@@ -334,7 +334,7 @@ class AttachmentMutation:
             valid_until=input.valid_until,
             service_ids=ids.numbers(input.service_ids, "Service"),
         )
-        return AttachmentPayload(attachment_id=await gifts.give(info.context.scope, gift))
+        return AttachmentPayload(attachment_id=await gifts.attach(info.context.scope, new))
 
     @mutation("Change an attachment's dates or services; moving a past end brings it back.")
     async def update_attachment(self, info: Info, input: UpdateAttachmentInput) -> AttachmentPayload:

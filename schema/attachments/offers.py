@@ -1,4 +1,4 @@
-"""Offers of a principal manager's seat: the type, its payload, and the acts on it."""
+"""Offers of the principal management: the type, its payload, and the acts on it."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @rows_of(OFFERS)
-@strawberry.type(description="A principal manager's seat offered to somebody, who may take it up within 14 days.")
+@strawberry.type(description="The principal management offered to somebody, who may take it up within 14 days.")
 class PrincipalManagerOffer(Node):
     @made_from("structure_id", description="Of which structure.")
     async def structure(
@@ -30,7 +30,7 @@ class PrincipalManagerOffer(Node):
     ) -> Annotated["Structure", strawberry.lazy("schema.structures.structures")]:
         return await info.context.load(structures.by_ids, self.structure_id, selection_of(info))
 
-    @made_from("holder_id", description="The principal manager, who keeps the seat until it is taken.")
+    @made_from("holder_id", description="The principal manager, who keeps the principal management until it is taken.")
     async def holder(self: Any, info: Info) -> User:
         return await info.context.load(users.by_ids, self.holder_id, selection_of(info))
 
@@ -62,13 +62,13 @@ class OfferMutation:
     ) -> PrincipalManagerOfferPayload:
         structure = ids.decode(structure_id, "Structure", "structure_id")
         successor = ids.decode(successor_id, "User", "successor_id")
-        return PrincipalManagerOfferPayload(offer_id=await offers.make(info.context.scope, structure, successor))
+        return PrincipalManagerOfferPayload(offer_id=await offers.offer(info.context.scope, structure, successor))
 
-    @mutation("Accept the principal management one was offered; the former holder stays as a simple user.")
+    @mutation("Accept the principal management one was offered; the former principal manager stays as a simple user.")
     async def accept_principal_manager_offer(self, info: Info, id: strawberry.ID) -> PrincipalManagerOfferPayload:
         return PrincipalManagerOfferPayload(offer_id=await offers.accept(info.context.scope, _number(id)))
 
-    @mutation("Decline the principal management one was offered; the holder is told.")
+    @mutation("Decline the principal management one was offered; the principal manager is told.")
     async def decline_principal_manager_offer(self, info: Info, id: strawberry.ID) -> PrincipalManagerOfferPayload:
         return PrincipalManagerOfferPayload(offer_id=await offers.decline(info.context.scope, _number(id)))
 

@@ -1,11 +1,11 @@
-"""Vacancies: seats nobody acts from, and the mutation by which one is claimed."""
+"""Vacancies: principal managers who don't act, and the query for those nobody may claim."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import strawberry
 
-from models.attachments.vacancies import SEATS, VacancyReason, claimable_from
+from models.attachments.vacancies import VACANCIES, VacancyReason, claimable_from
 from resolvers.accounts import users
 from resolvers.attachments import vacancies
 from resolvers.structures import structures
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from schema.structures.structures import Structure
 
 
-@rows_of(SEATS)
-@strawberry.type(description="A principal manager's seat that nobody acts from.")
+@rows_of(VACANCIES)
+@strawberry.type(description="A structure's principal management that nobody exercises.")
 class Vacancy:
     @made_from("structure_id", description="Of which structure.")
     async def structure(
@@ -29,10 +29,10 @@ class Vacancy:
     ) -> Annotated["Structure", strawberry.lazy("schema.structures.structures")]:
         return await info.context.load(structures.by_ids, self.structure_id, selection_of(info))
 
-    reason: VacancyReason = column("Why its holder doesn't act.")
-    since: datetime = column("When the holder was stopped, or told of the absence.")
+    reason: VacancyReason = column("Why the principal manager doesn't act.")
+    since: datetime = column("When the principal manager was stopped, or told of the absence.")
 
-    @made_from("reason", "since", description="From when the seat may be claimed.")
+    @made_from("reason", "since", description="From when the principal management may be claimed.")
     def claimable_from(self: Any) -> datetime:
         return claimable_from(VacancyReason(self.reason), self.since)
 
@@ -49,9 +49,9 @@ class Vacancy:
 
 @strawberry.type
 class VacancyQuery:
-    @query("Vacant seats that no secondary manager may claim, for support to name somebody; for support only.")
+    @query("Vacancies that no secondary manager may claim, for support to name somebody; for support only.")
     async def vacancies(
         self, info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None
     ) -> Connection[Vacancy]:
         page = page_of(first, after, last, before)
-        return connection_of(await vacancies.orphaned(info.context.scope, page, selection_of(info)))
+        return connection_of(await vacancies.unclaimable(info.context.scope, page, selection_of(info)))

@@ -14,7 +14,7 @@ DESCRIPTIONS = {
     "ids": "The global ids, at most 100; each gets its own answer, in order.",
     "userId": "The person.",
     "structureId": "The structure.",
-    "successorId": "The user who takes the seat.",
+    "successorId": "The user who takes the principal management.",
     "successions": "Who takes over each structure of which the person is principal manager.",
     "spaces": "The spaces.",
     "role": "The new role.",

@@ -100,7 +100,7 @@ _described(DecisionAct, "An act on an attachment or a space subscription.", {
     "REACTIVATE": "Bring a deactivated attachment back.",
     "REMOVE": "End it for good; take one's own request for a space back.",
     "CHANGE_ROLE": "Name or dismiss a secondary manager.",
-    "TRANSFER": "Hand the principal manager's seat over.",
+    "TRANSFER": "Hand the principal management over.",
 })  # fmt: skip
 _described(SpaceSubscriptionStatus, "Where a space subscription stands.", {
     "PENDING": "Asked for; nobody has decided.",
@@ -111,16 +111,16 @@ _described(SpaceSubscriptionStatus, "Where a space subscription stands.", {
 _described(SubscriptionMode, "What a subscriber may do in a space.", {
     "READ": "Look things up.", "WRITE": "Look things up and change them.",
 })  # fmt: skip
-_described(VacancyReason, "Why nobody acts from a principal manager's seat.", {
-    "SUSPENDED": "Support suspended the holder.",
-    "CLOSED": "The holder's account is closed.",
-    "ABSENT": "The holder was told, after 90 days away while a request waits, and hasn't signed in since.",
+_described(VacancyReason, "Why a structure's principal manager doesn't act.", {
+    "SUSPENDED": "Support suspended the principal manager.",
+    "CLOSED": "The principal manager's account is closed.",
+    "ABSENT": "The principal manager was told, after 90 days away while a request waits, and hasn't signed in since.",
 })  # fmt: skip
-_described(OfferStatus, "Where an offer of a seat stands; all but OPEN are final.", {
+_described(OfferStatus, "Where an offer of the principal management stands; all but OPEN are final.", {
     "OPEN": "Waits for the successor's answer.",
-    "ACCEPTED": "The successor took the seat.",
+    "ACCEPTED": "The successor took the principal management.",
     "DECLINED": "The successor declined.",
-    "WITHDRAWN": "The holder took it back, or the seat or the structure is no longer what was offered.",
+    "WITHDRAWN": "The principal manager took it back, or what was offered is no longer so.",
     "EXPIRED": "Nobody answered within 14 days.",
 })  # fmt: skip
 _described(AccessReason, "Why a space may be used or not.", {

@@ -11,7 +11,7 @@ from models.subscriptions.spaces import SpaceCode
 from resolvers import history as events
 from resolvers.accounts import users
 from resolvers.attachments import attachment_lists, offers, vacancies
-from resolvers.attachments import principal_manager as seats
+from resolvers.attachments import principal_manager as principal_managers
 from resolvers.structures import corrections, exports, services, structures
 from resolvers.structures.structures import Particulars
 from resolvers.subscriptions import spaces
@@ -104,7 +104,7 @@ class Structure(Node):
 
     @made_from(
         "id",
-        description="Who may take over the principal management; null but to the holder and support.",
+        description="Who may take over the principal management; null but to the principal manager and support.",
     )
     async def successor_candidates(
         self: Any,
@@ -129,15 +129,15 @@ class Structure(Node):
 
     @made_from(
         "id",
-        description="Why nobody acts from the principal manager's seat, and who may claim it; null when the holder"
-        " acts, and to anyone but the structure's managers and support.",
+        description="Why the principal manager doesn't act, and who may claim; null when they do,"
+        " and to anyone but the structure's managers and support.",
     )
     async def vacancy(self: Any, info: Info) -> Vacancy | None:
         return await info.context.load(vacancies.of_structures, self.id)
 
     @made_from(
         "id",
-        description="The open offer of the principal manager's seat; null to anyone but the managers and support.",
+        description="The open offer of the principal management; null to anyone but the managers and support.",
     )
     async def principal_manager_offer(self: Any, info: Info) -> PrincipalManagerOffer | None:
         return await info.context.load(offers.of_structures, self.id, selection_of(info))
@@ -301,12 +301,12 @@ class StructureMutation:
         self, info: Info, structure_id: strawberry.ID, successor_id: strawberry.ID
     ) -> StructurePayload:
         structure = ids.decode(structure_id, "Structure", "structure_id")
-        await seats.transfer(info.context.scope, structure, ids.decode(successor_id, "User", "successor_id"))
+        await principal_managers.transfer(
+            info.context.scope, structure, ids.decode(successor_id, "User", "successor_id")
+        )
         return StructurePayload(structure_id=structure)
 
-    @mutation(
-        "As the senior secondary manager, take the principal manager's seat when its holder can't or doesn't act."
-    )
+    @mutation("As the senior secondary manager, become principal manager when the present one can't or doesn't act.")
     async def claim_principal_manager(self, info: Info, structure_id: strawberry.ID) -> StructurePayload:
         structure = ids.decode(structure_id, "Structure", "structure_id")
         await vacancies.claim(info.context.scope, structure)
@@ -317,7 +317,7 @@ class StructureMutation:
         self, info: Info, structure_id: strawberry.ID, user_id: strawberry.ID, reason: str
     ) -> StructurePayload:
         structure = ids.decode(structure_id, "Structure", "structure_id")
-        await seats.appoint(info.context.scope, structure, ids.decode(user_id, "User", "user_id"), reason)
+        await principal_managers.appoint(info.context.scope, structure, ids.decode(user_id, "User", "user_id"), reason)
         return StructurePayload(structure_id=structure)
 
     @mutation("Support: make a structure public or private, as it should have been; its managers are told.")

@@ -165,15 +165,15 @@ WORDS: Words = {
         "Cette demande a déjà été portée devant l'assistance, le {at}.",
         "This request has already been brought before support, on {at}.",
     ),
-    "SeatHeld": (
+    "PrincipalManagerPresent": (
         "Le gestionnaire principal peut agir : sa place n'est pas à reprendre.",
-        "The principal manager can act: the seat is not vacant.",
+        "The principal manager can act: the principal management is not vacant.",
     ),
-    "SeatNotYetClaimable": (
+    "PrincipalManagerNotYetClaimable": (
         "Le gestionnaire principal, absent, a été averti : sa place pourra être reprise à partir du {at}.",
-        "The principal manager has been told of the absence: the seat may be claimed from {at}.",
+        "The principal manager has been told of the absence: the principal management may be claimed from {at}.",
     ),
-    "SeatAlreadyOffered": (
+    "PrincipalManagerAlreadyOffered": (
         "La gestion principale est déjà proposée à quelqu'un : retirez d'abord cette proposition.",
         "The principal management is already offered to somebody: withdraw that offer first.",
     ),

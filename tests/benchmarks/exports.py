@@ -28,7 +28,7 @@ import asyncpg
 import httpx
 
 from models.db import database
-from models.db.normalisation import fold
+from models.db.normalisation import normalise_name
 from models.structures.identifiers import IdentifierType, check
 from tests.conftest import POSTGRES
 from tests.graph.support.servers import Server
@@ -65,8 +65,8 @@ def structures(rows: int) -> Iterator[tuple[object, ...]]:
         name = f"{chance.choice(FIRST)} {chance.choice(SECOND)} {chance.randrange(rows):x}"
         postcode, town = chance.choice(TOWNS)
         yield (
-            "SIRET", siret(number), name, fold(name), "PRIVATE", "ACTIVE", False, f"{number % 200} rue des Écoles",
-            "Bâtiment B" if number % 3 == 0 else None, postcode, town, fold(town), "FR",
+            "SIRET", siret(number), name, normalise_name(name), "PRIVATE", "ACTIVE", False, f"{number % 200} rue des Écoles",
+            "Bâtiment B" if number % 3 == 0 else None, postcode, town, normalise_name(town), "FR",
             f"contact{number}@structures.example", "+33123456789", False, False, at,
         )  # fmt: skip
 

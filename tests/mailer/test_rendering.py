@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 from jinja2 import UndefinedError, meta, nodes
 
-from mailer import digests, messages, payloads, previews, rendering, samples
+from mailer import catalogues, digests, messages, payloads, previews, rendering, samples
 from mailer.catalogues import MESSAGES
 from mailer.facts import LinkMessage, LinkToken, Message, name_of
 from mailer.rendering import TEMPLATES
@@ -120,7 +120,7 @@ def test_every_fact_of_a_message_is_told(message: Message, language: str) -> Non
             ["Claire Dupont a refusé votre demande de rattachement à la structure Alpha.", "Motif : Dossier incomplet"],
         ),
         (
-            messages.AttachedByManager(
+            messages.UserAttached(
                 structure="Alpha",
                 by="Claire",
                 role=messages.Role.SIMPLE_USER,
@@ -358,11 +358,11 @@ def test_a_digest_invites_to_attest_a_rejection_and_leads_there(
 def test_subject_of_any_length_arrives_as_it_was_written(length: int) -> None:
     for letter in ("a", "é"):
         name = (f"{letter * 9} " * 10)[: length - 40].strip()
-        mail = row(messages.SeatOfferDeclined(structure=name, successor="Samir"))
+        mail = row(messages.PrincipalManagerOfferDeclined(structure=name, successor="Samir"))
         read = parsed(rendering.compose(mail, letterhead=LETTERHEAD, sealer=SEALER).as_bytes())
         assert read["Subject"].replace("\u00a0", " ") == rendering.write(
             mail.message,
-            messages.SeatOfferDeclined(structure=name, successor="Samir"),
+            messages.PrincipalManagerOfferDeclined(structure=name, successor="Samir"),
             "fr",
             "Europe/Paris",
             LETTERHEAD,
@@ -422,3 +422,13 @@ def test_what_a_former_key_sealed_opens_and_new_ones_seal() -> None:
     assert new.reader(rotated.unsubscription(7)) == 7
     with pytest.raises(SealBroken):
         new.open(sealed, "<1@x>")
+
+
+@pytest.mark.parametrize(("former", "kind"), catalogues.FORMER_NAMES.items())
+def test_a_mail_stored_under_a_former_name_is_read_as_what_it_is_called_now(former: str, kind: str) -> None:
+    message = next(sample for sample in SAMPLES if name_of(type(sample)) == kind)
+    stored = payloads.encode(message, sealer=SEALER, bound_to="somebody")
+    before = {fact: former_fact for former_fact, fact in catalogues.FORMER_FACTS.items()}
+    as_before = {before.get(fact, fact): value for fact, value in stored.items()}
+    assert former not in catalogues.MESSAGES
+    assert payloads.decode(former, as_before, sealer=SEALER, bound_to="somebody") == message

@@ -5,7 +5,7 @@ from datetime import date
 
 from models.accounts import throttle
 from models.accounts.accounts import Account
-from models.accounts.throttle import Brake
+from models.accounts.throttle import Throttle
 from models.attachments.attachments import Attachment, AttachmentStatus, Role
 from models.errors.errors import TooManyMails
 from models.mail.outbox import Mail
@@ -15,7 +15,7 @@ from models.subscriptions.subscriptions import SpaceSubscription, SpaceSubscript
 from resolvers import mail_limits
 from resolvers.accounts import profiles
 from resolvers.attachments import attach_user, requests
-from resolvers.attachments.attach_user import Gift
+from resolvers.attachments.attach_user import NewAttachment
 from resolvers.attachments.requests import NewRequest
 from resolvers.attachments.targets import Outcome
 from resolvers.scope import Scope
@@ -31,7 +31,7 @@ TODAY = date(2027, 3, 15)
 
 
 async def give(scope: Scope, structure: Structure, user: Account) -> None:
-    await attach_user.give(scope, Gift(structure.id, user.login_email, Role.SIMPLE_USER, TODAY))
+    await attach_user.attach(scope, NewAttachment(structure.id, user.login_email, Role.SIMPLE_USER, TODAY))
 
 
 async def ask(scope: Scope, structure: Structure) -> list[Outcome]:
@@ -41,7 +41,7 @@ async def ask(scope: Scope, structure: Structure) -> list[Outcome]:
 async def used_up(kind: str, subject: str, at: Clock) -> None:
     """As though all of the hour's were sent, and one was left."""
     key = throttle.key_of(kind, subject)
-    await Brake.create(key=key, tries=mail_limits.SENT_AN_HOUR - 1, began_at=at.now, last_try_at=at.now)
+    await Throttle.create(key=key, tries=mail_limits.SENT_AN_HOUR - 1, began_at=at.now, last_try_at=at.now)
 
 
 async def test_person_is_attached_by_strangers_ten_times_an_hour(db: str, scope_of: Scopes, clock: Clock) -> None:
@@ -94,7 +94,7 @@ async def test_person_asks_one_structure_for_spaces_thirty_times_an_hour(
     await factories.attachment(person, structure)
     asked = [Terms(structure.id, SpaceCode.INVOICES_ISSUED, TODAY)]
     key = throttle.key_of("received space", f"{person.id} {structure.id}")
-    await Brake.create(key=key, tries=mail_limits.SPACES_AN_HOUR - 1, began_at=clock.now, last_try_at=clock.now)
+    await Throttle.create(key=key, tries=mail_limits.SPACES_AN_HOUR - 1, began_at=clock.now, last_try_at=clock.now)
     assert told(await space_requests.request(scope_of(person), asked)) == [[]]
     await SpaceSubscription.all().update(status=SpaceSubscriptionStatus.REMOVED)
     before = await factories.traces()

@@ -9,7 +9,7 @@ from models.accounts.actors import Integration
 from models.activities.activities import Activity, ActivityKind
 from models.activities.api_keys import ApiKey
 from models.attachments.attachments import Attachment, AttachmentStatus, Role
-from models.db.normalisation import fold
+from models.db.normalisation import normalise_name
 from models.documents.documents import Document, DocumentState, DocumentType
 from models.events.events import Event
 from models.mail.outbox import Mail
@@ -47,7 +47,7 @@ async def person(**changes: Any) -> Account:
         "activated_at": LONG_AGO,
     } | changes
     account = Account(**values)
-    account.fold()
+    account.normalise_name()
     await account.save()
     return account
 
@@ -68,7 +68,7 @@ async def structure(principal: Account | None = None, **changes: Any) -> Structu
         "country": "FR",
         "created_at": LONG_AGO,
     } | changes
-    values.setdefault("folded_name", fold(values["name"]))
+    values.setdefault("folded_name", normalise_name(values["name"]))
     made = await Structure.create(**values)
     if principal is not None:
         await attachment(principal, made, role=Role.PRINCIPAL_MANAGER)
@@ -138,7 +138,7 @@ async def document(owner: Account, **changes: Any) -> Document:
         "created_at": LONG_AGO,
         "stored_at": LONG_AGO,
     } | changes
-    return await Document.create(account=owner, designation=designation, folded=fold(designation), **values)
+    return await Document.create(account=owner, designation=designation, folded=normalise_name(designation), **values)
 
 
 async def traces() -> tuple[int, int]:

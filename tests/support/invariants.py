@@ -11,7 +11,7 @@ from models.accounts.tokens import OneTimeToken, Purpose
 from models.activities.activities import Acknowledgement, Activity, ActivityKind
 from models.attachments.attachments import Attachment, AttachmentStatus, Role
 from models.events.events import Event
-from models.mail.idempotency_keys import Occasion
+from models.mail.idempotency_keys import IdempotencyKey
 from models.mail.outbox import Mail, MailState
 from models.structures.structures import Structure, StructureStatus
 from models.subscriptions import spaces
@@ -49,7 +49,7 @@ TOLD_BY = {
     "attachment_deactivated": {"AttachmentDeactivated"},
     "attachment_reactivated": {"AttachmentReactivated"},
     "attachment_removed": {"AttachmentRemoved"},
-    "attached_by_manager": {"AttachmentGiven"},
+    "user_attached": {"AttachmentGiven"},
     "attachment_updated": {"AttachmentUpdated"},
     "role_changed": {"RoleChanged"},
     "principal_manager_transferred": {"PrincipalManagerTransferred"},
@@ -61,12 +61,12 @@ TOLD_BY = {
     "attachment_escalated": {"AttachmentEscalated"},
     "request_reminder": {"attachment-reminders", "subscription-reminders"},
     "attachment_ending": {"attachment-endings"},
-    "seat_claimable": {"SeatVacated", "HolderFoundAbsent"},
-    "holder_absent": {"HolderFoundAbsent"},
+    "principal_manager_claimable": {"SeatVacated", "HolderFoundAbsent"},
+    "principal_manager_absent": {"HolderFoundAbsent"},
     "principal_manager_claimed": {"PrincipalManagerClaimed"},
-    "seat_offered": {"SeatOffered"},
-    "seat_offer_declined": {"SeatOfferDeclined"},
-    "seat_offer_expired": {"SeatOfferExpired"},
+    "principal_manager_offered": {"SeatOffered"},
+    "principal_manager_offer_declined": {"SeatOfferDeclined"},
+    "principal_manager_offer_expired": {"SeatOfferExpired"},
     "structure_registered": {"PublicStructureRegistered", "StructureAdopted"},
     "structure_ended": {"StructureEnded"},
 }
@@ -85,7 +85,7 @@ async def check(now: datetime) -> None:
     _subscriptions_follow(attachments.values(), live, _born_by_an_act(events))
     await _nobody_without_access_has_any(accounts, attachments.values(), mails)
     _states_are_those_of_the_last_event(accounts, attachments, events, now)
-    _mails_tell_events(mails, events, await Occasion.all())
+    _mails_tell_events(mails, events, await IdempotencyKey.all())
     _events_hold_no_secret(events)
     _activities_are_told_once(await Activity.all(), await Acknowledgement.all(), events)
 
@@ -206,7 +206,7 @@ def _states_are_those_of_the_last_event(
         assert closed == due, f"account {account.id} is closed: {closed}"
 
 
-def _mails_tell_events(mails: Iterable[Mail], events: Iterable[Event], occasions: Iterable[Occasion]) -> None:
+def _mails_tell_events(mails: Iterable[Mail], events: Iterable[Event], occasions: Iterable[IdempotencyKey]) -> None:
     """Every mail was written at the instant of a fact it may tell, or of an occasion that a job took: with a clock that tests move, in the same act."""
     facts: dict[datetime, set[str]] = defaultdict(set)
     for event in events:

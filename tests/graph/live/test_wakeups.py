@@ -10,7 +10,7 @@ import pytest
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from graph.live.wakeups import Wakings
+from graph.live.wakeups import Wakeups
 from models.db import database
 from tests.support.proxies import Proxy
 
@@ -18,18 +18,18 @@ REDIS = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379")
 
 
 @asynccontextmanager
-async def running(url: str, redis: str | None = None) -> AsyncIterator[tuple[Wakings, asyncio.Event]]:
+async def running(url: str, redis: str | None = None) -> AsyncIterator[tuple[Wakeups, asyncio.Event]]:
     """The wakings of one process, and what they set."""
-    wakings = Wakings(url, redis)
-    async with run(wakings) as woken:
-        yield wakings, woken
+    wakeups = Wakeups(url, redis)
+    async with run(wakeups) as woken:
+        yield wakeups, woken
 
 
 @asynccontextmanager
-async def run(wakings: Wakings) -> AsyncIterator[asyncio.Event]:
+async def run(wakeups: Wakeups) -> AsyncIterator[asyncio.Event]:
     """What they set while they run."""
     woken = asyncio.Event()
-    task = asyncio.create_task(wakings.run(woken.set))
+    task = asyncio.create_task(wakeups.run(woken.set))
     await asyncio.sleep(0.3)
     woken.clear()
     yield woken
@@ -61,8 +61,8 @@ async def heard(woken: asyncio.Event, ring: Callable[[], None], seconds: float =
 
 
 async def test_one_process_wakes_itself(database_url: str) -> None:
-    async with running(database_url) as (wakings, woken):
-        await heard(woken, wakings.ring, 0.5)
+    async with running(database_url) as (wakeups, woken):
+        await heard(woken, wakeups.ring, 0.5)
 
 
 async def test_postgres_carries_a_wake_up_to_another_process_also_after_a_cut(postgres_database: str) -> None:
@@ -94,7 +94,7 @@ async def test_redis_that_fell_silent_is_noticed_and_carries_wake_ups_again_afte
     await _need_redis()
     with Proxy.to(REDIS, 6379) as proxy:
         told: list[bool] = []
-        through = Wakings("sqlite://silent", proxy.url(REDIS), told.append)
+        through = Wakeups("sqlite://silent", proxy.url(REDIS), told.append)
         async with running("sqlite://silent", REDIS) as (one, _), run(through) as other:
             await heard(other, one.ring)
             proxy.pause()
@@ -112,7 +112,7 @@ async def test_redis_that_keeps_silent_but_holds_its_connection_is_found_again()
         told: list[bool] = []
         async with (
             running("sqlite://held", REDIS) as (one, _),
-            run(Wakings("sqlite://held", proxy.url(REDIS), told.append)) as other,
+            run(Wakeups("sqlite://held", proxy.url(REDIS), told.append)) as other,
         ):
             await heard(other, one.ring)
             connections = proxy.accepted
@@ -125,7 +125,7 @@ async def test_redis_that_keeps_silent_but_holds_its_connection_is_found_again()
 
 
 async def test_a_line_that_is_down_keeps_nobody_from_going_on() -> None:
-    async with running("sqlite://one", "redis://127.0.0.1:1") as (wakings, woken):
-        await heard(woken, wakings.ring, 0.5)
-    async with running("postgres://nobody@127.0.0.1:1/none") as (wakings, woken):
-        await heard(woken, wakings.ring, 0.5)
+    async with running("sqlite://one", "redis://127.0.0.1:1") as (wakeups, woken):
+        await heard(woken, wakeups.ring, 0.5)
+    async with running("postgres://nobody@127.0.0.1:1/none") as (wakeups, woken):
+        await heard(woken, wakeups.ring, 0.5)

@@ -20,7 +20,7 @@ from models.attachments.attachments import Attachment, AttachmentStatus, Role
 from models.db import database
 from models.errors.errors import DatabaseAway
 from models.events.events import Event
-from models.mail.idempotency_keys import Occasion
+from models.mail.idempotency_keys import IdempotencyKey
 from models.mail.outbox import Mail
 from models.structures.structures import Structure
 from resolvers.scope import Office, Scope
@@ -146,10 +146,10 @@ async def test_the_server_runs_the_jobs_and_sends_what_they_write(
     async with served(settings, clock=clock):
         request = await request_since(6, clock.now)
         await asyncio.sleep(1.5)
-        assert await Occasion.all().count() == 0
+        assert await IdempotencyKey.all().count() == 0
         clock.advance(days=1)
-        await until(Occasion.all().exists)
-        assert [row.key for row in await Occasion.all()] == [f"{request.id}:7"]
+        await until(IdempotencyKey.all().exists)
+        assert [row.key for row in await IdempotencyKey.all()] == [f"{request.id}:7"]
         async with asyncio.timeout(PATIENCE):
             while not list(settings.mails.glob("*.eml")):
                 await asyncio.sleep(0.05)
@@ -159,7 +159,7 @@ async def test_a_server_without_a_worker_runs_no_job(tmp_path: Path, database_ur
     async with served(settings_of(tmp_path, database_url, job_period=SECOND), clock=clock, sends=False):
         await request_since(7, clock.now)
         await asyncio.sleep(1.5)
-        assert await Occasion.all().count() == 0
+        assert await IdempotencyKey.all().count() == 0
 
 
 async def test_a_server_stops_in_the_middle_of_its_jobs(tmp_path: Path, database_url: str, clock: Clock) -> None:
@@ -170,11 +170,11 @@ async def test_a_server_stops_in_the_middle_of_its_jobs(tmp_path: Path, database
             await request_since(7, clock.now, place)
     with capture_logs() as lines:
         async with asyncio.timeout(PATIENCE), served(settings, clock=clock):
-            await until(Occasion.all().exists)
+            await until(IdempotencyKey.all().exists)
     assert [line for line in lines if line["log_level"] in {"error", "critical"}] == []
     await database.connect(database_url)
     try:
-        assert await Occasion.all().count() == await Mail.filter(message="request_reminder").count() > 0
+        assert await IdempotencyKey.all().count() == await Mail.filter(message="request_reminder").count() > 0
     finally:
         await database.close()
 
@@ -207,13 +207,13 @@ async def test_two_workers_act_once_on_each_occasion_and_stop_when_asked(tmp_pat
     try:
 
         async def all_done() -> bool:
-            return await Occasion.all().count() == 60
+            return await IdempotencyKey.all().count() == 60
 
         await until(all_done)
         await asyncio.sleep(2.5)  # every job comes round again
         reminded = await Mail.filter(message="request_reminder").count()
         announced = await Mail.filter(message="attachment_ending").count()
-        assert (await Occasion.all().count(), reminded, announced) == (60, 30, 60)
+        assert (await IdempotencyKey.all().count(), reminded, announced) == (60, 30, 60)
     finally:
         for worker in workers:
             worker.terminate()
@@ -308,9 +308,9 @@ async def test_a_running_server_whose_machines_clock_is_moved_does_each_thing_on
         for day, key in days.items():
             await moved.reach(day, server)
             if key:
-                await until(Occasion.filter(key=key).exists)
+                await until(IdempotencyKey.filter(key=key).exists)
             await asyncio.sleep(1.5)  # every job comes round again
-            keys = [row.key for row in await Occasion.all().order_by("id")]
+            keys = [row.key for row in await IdempotencyKey.all().order_by("id")]
             assert keys == expected[: len(keys)]
             assert not key or keys[-1] == key
             (edge,) = ask(server, guest, IN_EFFECT)["me"]["attachments"]["edges"]
@@ -350,6 +350,6 @@ async def test_a_seat_whose_holder_stays_away_is_claimed_on_its_day_beside_a_wor
         worker.terminate()
     assert codes == {29: ["CONFLICT"], 31: ["INVALID_TRANSITION"], 44: ["INVALID_TRANSITION"], 46: []}
     assert await Event.filter(type="HolderFoundAbsent").count() == 1
-    assert await Mail.filter(message="holder_absent").count() == 1
+    assert await Mail.filter(message="principal_manager_absent").count() == 1
     seat = await Attachment.get(structure=place, role=Role.PRINCIPAL_MANAGER)
     assert seat.user_id == senior.id

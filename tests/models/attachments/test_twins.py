@@ -227,7 +227,7 @@ async def test_status_of_an_offer_at_an_instant(db: str) -> None:
     for status, until in product(OfferStatus, (NOW - timedelta(seconds=1), NOW, NOW + timedelta(seconds=1))):
         structure = await factories.structure(await factories.person())
         offers.append(
-            await SeatOffer.create(
+            await PrincipalManagerOffer.create(
                 structure=structure, holder=holder, successor=successor, status=status, offered_at=NOW - DAY,
                 expires_at=until, ended_at=None if status is OfferStatus.OPEN else NOW,
             )

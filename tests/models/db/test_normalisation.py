@@ -23,23 +23,23 @@ from models.db import normalisation
     ],
 )
 def test_searcher_finds_names_whatever_the_accents_case_and_signs(text: str, folded: str) -> None:
-    assert normalisation.fold(text) == folded
+    assert normalisation.normalise_name(text) == folded
 
 
 def test_text_that_unfolds_beyond_its_column_is_cut() -> None:
     name = "\ufdfa" * 80  # one character, eighteen when unfolded
-    assert len(normalisation.fold(name)) == 80 * 18
-    assert len(normalisation.fold(name, normalisation.LONGEST_NAME)) == normalisation.LONGEST_NAME
-    assert normalisation.fold("abc def", 4) == "abc"
+    assert len(normalisation.normalise_name(name)) == 80 * 18
+    assert len(normalisation.normalise_name(name, normalisation.LONGEST_NAME)) == normalisation.LONGEST_NAME
+    assert normalisation.normalise_name("abc def", 4) == "abc"
 
 
 @given(st.text())
 def test_folding_twice_changes_nothing_more(text: str) -> None:
-    once = normalisation.fold(text)
-    assert normalisation.fold(once) == once
+    once = normalisation.normalise_name(text)
+    assert normalisation.normalise_name(once) == once
 
 
 @given(st.text())
 def test_folded_text_has_single_inner_spaces_only(text: str) -> None:
-    folded = normalisation.fold(text)
+    folded = normalisation.normalise_name(text)
     assert folded == " ".join(folded.split())

@@ -27,7 +27,7 @@ async def world() -> None:
     ]
     for values in made:
         structure = await factories.structure(**values)
-        structure.fold()
+        structure.normalise_name()
         await structure.save()
 
 
@@ -79,7 +79,7 @@ async def test_search_finds_a_renamed_structure_by_its_new_name_only(db: str) ->
     await world()
     structure = await Structure.get(identifier="X1")
     structure.name = "Nouveau nom"
-    structure.fold()
+    structure.normalise_name()
     await structure.save()
     assert [row.name for row in (await find(name="nouveau")).rows] == ["Nouveau nom"]
     await structure.delete()

@@ -14,7 +14,7 @@ from models.errors.errors import AlreadyAttached, Forbidden, Invalid, Missing, N
 from models.events.events import Event
 from models.structures.services import Service
 from resolvers.attachments import attach_user
-from resolvers.attachments.attach_user import Gift
+from resolvers.attachments.attach_user import NewAttachment
 from resolvers.scope import Scope
 from tests.conftest import Clock
 from tests.resolvers.support.answers import GIVEN_TO_ALL, GIVEN_TO_MANAGERS, live_spaces
@@ -41,15 +41,15 @@ async def test_manager_attaches_the_owner_of_an_address(
 ) -> None:
     lea = await factories.person(login_email="Lea@people.example", state=state)
     one = await Service.create(structure=house.structure, code="S1", name="Sales")
-    gift = Gift(house.structure.id, " LEA@people.example ", SU, TODAY, date(2027, 6, 30), frozenset({one.id}))
-    id = await attach_user.give(scope_of(house.secondary), gift)
+    new = NewAttachment(house.structure.id, " LEA@people.example ", SU, TODAY, date(2027, 6, 30), frozenset({one.id}))
+    id = await attach_user.attach(scope_of(house.secondary), new)
     link = await Attachment.get(id=id)
     assert (link.user_id, link.status, link.role) == (lea.id, VALIDATED, SU)
     assert (link.valid_from, link.valid_until, link.decided_by_id) == (TODAY, date(2027, 6, 30), house.secondary.id)
     assert await rows.service_ids_of(id) == {one.id}
     assert await live_spaces(lea, house.structure) == GIVEN_TO_ALL
     assert await factories.event_types() == ["AttachmentGiven"]
-    assert await factories.mails() == [("attached_by_manager", "Lea@people.example")]
+    assert await factories.mails() == [("user_attached", "Lea@people.example")]
     await invariants.check(clock.now)
 
 
@@ -57,14 +57,14 @@ async def test_principal_manager_gives_a_secondary_seat_and_nobody_else_does(
     house: House, scope_of: ScopeOf, clock: Clock
 ) -> None:
     lea = await factories.person()
-    gift = Gift(house.structure.id, lea.login_email, SM, TODAY)
+    new = NewAttachment(house.structure.id, lea.login_email, SM, TODAY)
     async with refused((Forbidden, "role")):
-        await attach_user.give(scope_of(house.secondary), gift)
+        await attach_user.attach(scope_of(house.secondary), new)
     async with refused((Forbidden, "structure_id")):
-        await attach_user.give(scope_of(house.simple), gift)
+        await attach_user.attach(scope_of(house.simple), new)
     async with refused((Forbidden, "structure_id")):
-        await attach_user.give(scope_of(await factories.person(platform_role="SUPPORT")), gift)
-    id = await attach_user.give(scope_of(house.principal), gift)
+        await attach_user.attach(scope_of(await factories.person(platform_role="SUPPORT")), new)
+    id = await attach_user.attach(scope_of(house.principal), new)
     assert (await Attachment.get(id=id)).role is SM
     assert await live_spaces(lea, house.structure) == GIVEN_TO_MANAGERS
     await invariants.check(clock.now)
@@ -73,7 +73,9 @@ async def test_principal_manager_gives_a_secondary_seat_and_nobody_else_does(
 async def test_gift_decides_the_persons_own_request(house: House, scope_of: ScopeOf, clock: Clock) -> None:
     lea = await factories.person()
     asked = await factories.attachment(lea, house.structure, status=PENDING)
-    id = await attach_user.give(scope_of(house.principal), Gift(house.structure.id, lea.login_email, SU, TODAY))
+    id = await attach_user.attach(
+        scope_of(house.principal), NewAttachment(house.structure.id, lea.login_email, SU, TODAY)
+    )
     assert id == asked.id
     assert await status_of(asked) is VALIDATED
     event = await Event.get()
@@ -106,20 +108,24 @@ async def test_wrong_gift_is_refused_whole(
     lea = await factories.person()
     given = {"structure_id": house.structure.id, "login_email": lea.login_email, "role": SU, "valid_from": TODAY}
     async with refused(*problems):
-        await attach_user.give(scope_of(house.principal), Gift(**(given | changes)))
+        await attach_user.attach(scope_of(house.principal), NewAttachment(**(given | changes)))
     assert await Attachment.filter(user=lea).count() == 0
 
 
 async def test_gift_to_somebody_attached_already_is_refused(house: House, scope_of: ScopeOf) -> None:
     for person in (house.principal, house.simple):
         async with refused((AlreadyAttached, "login_email")):
-            await attach_user.give(scope_of(house.principal), Gift(house.structure.id, person.login_email, SU, TODAY))
+            await attach_user.attach(
+                scope_of(house.principal), NewAttachment(house.structure.id, person.login_email, SU, TODAY)
+            )
 
 
 async def test_gift_replaces_an_ended_attachment(house: House, scope_of: ScopeOf, clock: Clock) -> None:
     link = house.links["simple"]
     await Attachment.filter(id=link.id).update(valid_until=YESTERDAY)
-    await attach_user.give(scope_of(house.principal), Gift(house.structure.id, house.simple.login_email, SU, TODAY))
+    await attach_user.attach(
+        scope_of(house.principal), NewAttachment(house.structure.id, house.simple.login_email, SU, TODAY)
+    )
     assert await status_of(link) is REMOVED
     assert await factories.event_types() == ["AttachmentReplaced", "AttachmentGiven"]
     await invariants.check(clock.now)
@@ -132,7 +138,7 @@ async def test_manager_probes_twenty_unknown_addresses_a_day_and_then_none(
     known, later = await factories.person(), await factories.person()
 
     async def give(address: str) -> None:
-        await attach_user.give(scope_of(house.principal), Gift(house.structure.id, address, SU, TODAY))
+        await attach_user.attach(scope_of(house.principal), NewAttachment(house.structure.id, address, SU, TODAY))
 
     await give(known.login_email)  # a known one isn't counted
     for number in range(19):
@@ -153,5 +159,7 @@ async def test_secondary_manager_cannot_replace_anothers_ended_attachment_by_a_g
     other = await factories.person()
     await factories.attachment(other, house.structure, role=SM, valid_until=date(2027, 3, 14))
     async with refused((AlreadyAttached, "login_email")):
-        await attach_user.give(scope_of(house.secondary), Gift(house.structure.id, other.login_email, SU, TODAY))
-    await attach_user.give(scope_of(house.principal), Gift(house.structure.id, other.login_email, SU, TODAY))
+        await attach_user.attach(
+            scope_of(house.secondary), NewAttachment(house.structure.id, other.login_email, SU, TODAY)
+        )
+    await attach_user.attach(scope_of(house.principal), NewAttachment(house.structure.id, other.login_email, SU, TODAY))

@@ -7,8 +7,8 @@ import pytest
 from models.accounts.accounts import Account, AccountState
 from models.accounts.actors import PlatformRole
 from models.attachments.attachments import Attachment, Role
-from models.attachments.offers import OfferStatus, SeatOffer
-from models.errors.errors import DomainError, SeatHeld
+from models.attachments.offers import OfferStatus, PrincipalManagerOffer
+from models.errors.errors import DomainError, PrincipalManagerPresent
 from resolvers.accounts import accounts, sessions
 from resolvers.attachments import offers, principal_manager, vacancies
 from resolvers.scope import Scope
@@ -53,7 +53,7 @@ async def test_fifty_claims_of_five_managers_at_once_seat_the_senior_one(
         )
 
     assert kinds(answers)["done"] == 1
-    assert kinds(answers).keys() <= {"done", "Forbidden", "SeatHeld"}
+    assert kinds(answers).keys() <= {"done", "Forbidden", "PrincipalManagerPresent"}
     assert set(seen) == {1}
     assert await principal(house.structure) == house.secondary.id
     await invariants.check(clock.now)
@@ -69,7 +69,7 @@ async def test_claim_that_waits_for_the_holders_sign_in_comes_too_late(
         await sessions.open_for(scope, holder, scope._record)
 
     before = await factories.traces()
-    with pytest.raises(SeatHeld):
+    with pytest.raises(PrincipalManagerPresent):
         await overtaken(house.principal, vacancies.claim(scope_of(house.secondary), house.structure.id), come)
     assert await factories.traces() == before
     assert await principal(house.structure) == house.principal.id
@@ -91,7 +91,7 @@ async def test_claim_and_sign_in_of_the_absent_holder_agree_on_who_came_first(
     order = [name for name in await factories.event_types() if name in {"SignedIn", "PrincipalManagerClaimed"}]
     kept = await principal(house.structure) == house.principal.id
     assert order == (["SignedIn"] if kept else ["PrincipalManagerClaimed", "SignedIn"])
-    assert kinds(answers).get("SeatHeld", 0) == (round_ + 1 if kept else 0)
+    assert kinds(answers).get("PrincipalManagerPresent", 0) == (round_ + 1 if kept else 0)
     await invariants.check(clock.now)
 
 
@@ -109,7 +109,7 @@ async def test_claim_and_transfer_at_once_come_to_one(
             ][:: 1 if round_ % 2 else -1]
         )
 
-    assert kinds(answers) in ({"done": 1, "Forbidden": 1}, {"done": 1, "SeatHeld": 1})
+    assert kinds(answers) in ({"done": 1, "Forbidden": 1}, {"done": 1, "PrincipalManagerPresent": 1})
     assert set(seen) == {1}
     await invariants.check(clock.now)
 
@@ -128,7 +128,7 @@ async def test_claim_and_appointment_at_once_come_to_one(
             ][:: 1 if round_ % 2 else -1]
         )
 
-    assert kinds(answers) in ({"done": 1, "Conflict": 1}, {"done": 1, "SeatHeld": 1})
+    assert kinds(answers) in ({"done": 1, "Conflict": 1}, {"done": 1, "PrincipalManagerPresent": 1})
     assert set(seen) == {1}
     await invariants.check(clock.now)
 
@@ -179,9 +179,10 @@ async def test_holder_suspended_while_handing_over_leaves_no_vacancy_untold(
 async def test_fifty_offers_at_once_make_one(house: House, scope_of: ScopeOf, clock: Clock) -> None:
     scope = scope_of(house.principal)
     answers = await together(
-        offers.make(scope, house.structure.id, (house.simple, house.secondary)[number % 2].id) for number in range(MANY)
+        offers.offer(scope, house.structure.id, (house.simple, house.secondary)[number % 2].id)
+        for number in range(MANY)
     )
-    assert kinds(answers) == {"done": 1, "SeatAlreadyOffered": MANY - 1}
+    assert kinds(answers) == {"done": 1, "PrincipalManagerAlreadyOffered": MANY - 1}
     assert await factories.traces() == (1, 1)
     await invariants.check(clock.now)
 
@@ -191,7 +192,7 @@ async def test_fifty_offers_at_once_make_one(house: House, scope_of: ScopeOf, cl
 async def test_acceptance_and_whatever_ends_the_offer_at_once_come_to_one(
     db: str, house: House, support: Scope, scope_of: ScopeOf, clock: Clock, other: str, round_: int
 ) -> None:
-    offer_id = await offers.make(scope_of(house.principal), house.structure.id, house.simple.id)
+    offer_id = await offers.offer(scope_of(house.principal), house.structure.id, house.simple.id)
     await away(house, clock)
     acts = {
         "accept": lambda: offers.accept(scope_of(house.simple), offer_id),
@@ -207,7 +208,7 @@ async def test_acceptance_and_whatever_ends_the_offer_at_once_come_to_one(
     async with watched(db, house.structure) as seen:
         answers = await together([acts[name]() for name in ("accept", other)[:: 1 if round_ else -1]])
 
-    status = (await SeatOffer.get(id=offer_id)).status
+    status = (await PrincipalManagerOffer.get(id=offer_id)).status
     accepted = await principal(house.structure) == house.simple.id
     refusals = [answer for answer in answers if isinstance(answer, DomainError)]
     assert (status is OfferStatus.ACCEPTED) == accepted

@@ -13,7 +13,7 @@ from models.structures.structures import StructureStatus
 from resolvers.accounts import accounts, deactivation
 from resolvers.accounts.deactivation import Succession
 from resolvers.attachments import attach_user, lifecycle, principal_manager, requests
-from resolvers.attachments.attach_user import Gift
+from resolvers.attachments.attach_user import NewAttachment
 from resolvers.attachments.requests import Validation
 from resolvers.structures import structures
 from tests.conftest import Clock
@@ -163,12 +163,12 @@ async def test_somebody_attached_while_they_leave_gets_no_mail_once_gone(
     for _ in range(10):
         manager, person = await factories.person(), await factories.person()
         structure = await factories.structure(manager)
-        gift = Gift(structure.id, person.login_email, Role.SIMPLE_USER, TODAY)
+        new = NewAttachment(structure.id, person.login_email, Role.SIMPLE_USER, TODAY)
 
         answers = await together(
             [
                 deactivation.deactivate(scope_of(person), confirm=True, successor_for_all=None, successions=[]),
-                attach_user.give(scope_of(manager), gift),
+                attach_user.attach(scope_of(manager), new),
             ]
         )
 

@@ -10,7 +10,7 @@ import pytest
 from models.accounts.accounts import Account, AccountState
 from models.attachments.attachments import Attachment, AttachmentStatus, Role
 from models.db import database
-from models.mail.idempotency_keys import Occasion
+from models.mail.idempotency_keys import IdempotencyKey
 from models.mail.outbox import Mail
 from models.structures.structures import Structure
 from resolvers.attachments import end_notices, lifecycle
@@ -62,7 +62,7 @@ async def test_a_run_gives_the_latest_notice_that_is_due(
     await Attachment.filter(id=link.id).update(valid_until=after(left))
     assert await end_notices.announce_ends(scope_of()) == (key is not None)
     assert await end_notices.announce_ends(scope_of()) == 0
-    assert [row.key for row in await Occasion.all()] == ([f"{link.id}:{after(left)}:{key}"] if key else [])
+    assert [row.key for row in await IdempotencyKey.all()] == ([f"{link.id}:{after(left)}:{key}"] if key else [])
 
 
 @pytest.mark.parametrize(("days", "notices"), [(15, {1: 1, 14: 1}), (14, {0: 1, 13: 1}), (13, {12: 1}), (10, {9: 1})])
@@ -91,7 +91,7 @@ async def test_moving_the_end_makes_new_occasions(house: House, scope_of: ScopeO
     assert await end_notices.announce_ends(scope_of()) == 1
     await lifecycle.update(scope_of(house.principal), link.id, Change(valid_until=after(16), end_given=True))
     assert await told(clock, scope_of, 30) == {2: 1, 15: 1}
-    assert [row.key for row in await Occasion.all().order_by("id")] == [
+    assert [row.key for row in await IdempotencyKey.all().order_by("id")] == [
         f"{link.id}:2027-03-29:14", f"{link.id}:2027-03-31:14", f"{link.id}:2027-03-31:1",
     ]  # fmt: skip
 
@@ -100,7 +100,7 @@ async def test_moving_the_end_makes_new_occasions(house: House, scope_of: ScopeO
 async def test_only_a_validated_attachment_is_announced(house: House, scope_of: ScopeOf, status: Any) -> None:
     await factories.attachment(await factories.person(), house.structure, status=status, valid_until=after(1))
     assert await end_notices.announce_ends(scope_of()) == 0
-    assert (await factories.traces(), await Occasion.all().count()) == ((0, 0), 0)
+    assert (await factories.traces(), await IdempotencyKey.all().count()) == ((0, 0), 0)
 
 
 async def test_a_secondary_manager_whose_own_attachment_ends_is_told_once(house: House, scope_of: ScopeOf) -> None:
@@ -125,7 +125,7 @@ async def test_two_workers_at_once_announce_once(house: House, scope_of: ScopeOf
     for _ in range(10):
         await factories.attachment(await factories.person(), house.structure, valid_until=after(14))
     assert sum(await asyncio.gather(*(end_notices.announce_ends(scope_of()) for _ in range(4)))) == 10
-    assert (await Occasion.all().count(), await Mail.all().count()) == (10, 30)
+    assert (await IdempotencyKey.all().count(), await Mail.all().count()) == (10, 30)
 
 
 async def test_an_end_moved_while_the_job_waits_is_not_announced(house: House, scope_of: ScopeOf) -> None:
@@ -147,4 +147,4 @@ async def test_an_end_moved_while_the_job_waits_is_not_announced(house: House, s
     go.set()
     await moving
     assert await announcing == 0
-    assert (await factories.traces(), await Occasion.all().count()) == ((0, 0), 0)
+    assert (await factories.traces(), await IdempotencyKey.all().count()) == ((0, 0), 0)

@@ -26,7 +26,7 @@ from models.events.events import Event
 from models.structures.services import Service
 from models.structures.structures import Structure, StructureStatus
 from resolvers.attachments import attach_user, lifecycle
-from resolvers.attachments.attach_user import Gift
+from resolvers.attachments.attach_user import NewAttachment
 from resolvers.attachments.lifecycle import Change
 from resolvers.scope import Scope
 from resolvers.subscriptions import entitlements
@@ -145,7 +145,7 @@ async def test_nobody_acts_without_signing_in(house: House, scope_of: ScopeOf, a
     with pytest.raises(Unauthenticated):
         await lifecycle.update(scope_of(), None, Change())
     with pytest.raises(Unauthenticated):
-        await attach_user.give(scope_of(), Gift(None, "", SU, TODAY))
+        await attach_user.attach(scope_of(), NewAttachment(None, "", SU, TODAY))
 
 
 async def test_ended_attachment_is_not_reactivated_but_moved(house: House, scope_of: ScopeOf, clock: Clock) -> None:

@@ -7,14 +7,14 @@ import pytest
 
 from models.accounts.accounts import Account
 from models.attachments.attachments import Attachment, AttachmentStatus, Role
-from models.attachments.offers import OfferStatus, SeatOffer
+from models.attachments.offers import OfferStatus, PrincipalManagerOffer
 from models.db.query import Selection
 from models.errors.errors import (
     Forbidden,
     Invalid,
     NotFound,
     OfferOver,
-    SeatAlreadyOffered,
+    PrincipalManagerAlreadyOffered,
     StructureInactive,
     SuccessorNotEligible,
 )
@@ -37,16 +37,16 @@ ACTS: dict[str, Callable[[Scope, int | None], Awaitable[int]]] = {
 }  # fmt: skip
 
 
-async def offered(house: House, scope_of: ScopeOf, to: Account | None = None) -> SeatOffer:
-    id = await offers.make(scope_of(house.principal), house.structure.id, (to or house.simple).id)
-    return await SeatOffer.get(id=id)
+async def offered(house: House, scope_of: ScopeOf, to: Account | None = None) -> PrincipalManagerOffer:
+    id = await offers.offer(scope_of(house.principal), house.structure.id, (to or house.simple).id)
+    return await PrincipalManagerOffer.get(id=id)
 
 
 async def principal_of(house: House) -> int:
     return int((await Attachment.get(structure=house.structure, role=Role.PRINCIPAL_MANAGER)).user_id)
 
 
-async def status_of(offer: SeatOffer) -> OfferStatus:
+async def status_of(offer: PrincipalManagerOffer) -> OfferStatus:
     await offer.refresh_from_db()
     return OfferStatus(offer.status)
 
@@ -54,7 +54,7 @@ async def status_of(offer: SeatOffer) -> OfferStatus:
 async def test_holder_keeps_the_seat_until_the_successor_accepts(house: House, scope_of: ScopeOf, clock: Clock) -> None:
     offer = await offered(house, scope_of)
     assert await principal_of(house) == house.principal.id
-    assert await factories.mails() == [("seat_offered", house.simple.contact_email)]
+    assert await factories.mails() == [("principal_manager_offered", house.simple.contact_email)]
     clock.advance(days=14, seconds=-1)
     await offers.accept(scope_of(house.simple), offer.id)
     assert await principal_of(house) == house.simple.id
@@ -73,7 +73,7 @@ async def test_declined_offer_leaves_the_seat_and_tells_the_holder(house: House,
     offer = await offered(house, scope_of)
     await offers.decline(scope_of(house.simple), offer.id)
     assert (await status_of(offer), await principal_of(house)) == (DECLINED, house.principal.id)
-    assert (await factories.mails())[1:] == [("seat_offer_declined", house.principal.contact_email)]
+    assert (await factories.mails())[1:] == [("principal_manager_offer_declined", house.principal.contact_email)]
     assert await factories.event_types() == ["SeatOffered", "SeatOfferDeclined"]
     await offered(house, scope_of, house.secondary)
 
@@ -125,7 +125,7 @@ async def test_ended_offer_takes_no_act(
 @pytest.mark.parametrize("who", ["secondary", "simple"])
 async def test_only_the_principal_manager_offers(house: House, scope_of: ScopeOf, who: str) -> None:
     async with refused((Forbidden, "structure_id")):
-        await offers.make(scope_of(getattr(house, who)), house.structure.id, house.secondary.id)
+        await offers.offer(scope_of(getattr(house, who)), house.structure.id, house.secondary.id)
 
 
 async def test_bad_offers_are_refused_and_leave_nothing(house: House, scope_of: ScopeOf) -> None:
@@ -142,11 +142,11 @@ async def test_bad_offers_are_refused_and_leave_nothing(house: House, scope_of: 
     ]
     for structure_id, successor_id, problem in cases:
         async with refused(problem):
-            await offers.make(mine, structure_id, successor_id)
+            await offers.offer(mine, structure_id, successor_id)
     await offered(house, scope_of)
-    async with refused((SeatAlreadyOffered, "structure_id")):
-        await offers.make(mine, house.structure.id, house.secondary.id)
-    assert await SeatOffer.all().count() == 1
+    async with refused((PrincipalManagerAlreadyOffered, "structure_id")):
+        await offers.offer(mine, house.structure.id, house.secondary.id)
+    assert await PrincipalManagerOffer.all().count() == 1
     async with refused((NotFound, "id")):
         await offers.accept(scope_of(house.simple), None)
 
@@ -154,7 +154,7 @@ async def test_bad_offers_are_refused_and_leave_nothing(house: House, scope_of: 
 async def test_seat_of_an_ended_structure_is_not_offered(house: House, scope_of: ScopeOf) -> None:
     await house.structure.update_from_dict({"status": StructureStatus.INACTIVE}).save()
     async with refused((StructureInactive, "structure_id")):
-        await offers.make(scope_of(house.principal), house.structure.id, house.simple.id)
+        await offers.offer(scope_of(house.principal), house.structure.id, house.simple.id)
 
 
 async def test_successor_must_still_be_eligible_to_accept(house: House, scope_of: ScopeOf) -> None:
@@ -182,7 +182,7 @@ async def test_unanswered_offer_expires_by_the_clock_and_the_holder_is_told_once
     assert sum(await outcomes([offers.tell_expired_offers(scope_of()) for _ in range(3)])) == 1  # type: ignore[arg-type]
     assert await offers.tell_expired_offers(scope_of()) == 0
     assert (await status_of(offer), offer.ended_at) == (EXPIRED, offer.expires_at)
-    assert (await factories.mails())[1:] == [("seat_offer_expired", house.principal.contact_email)]
+    assert (await factories.mails())[1:] == [("principal_manager_offer_expired", house.principal.contact_email)]
 
 
 async def test_expired_offer_gives_way_to_a_new_one(house: House, scope_of: ScopeOf, clock: Clock) -> None:

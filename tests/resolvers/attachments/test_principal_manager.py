@@ -14,7 +14,7 @@ from models.errors.errors import (
     Invalid,
     Missing,
     NotFound,
-    SeatHeld,
+    PrincipalManagerPresent,
     StructureInactive,
     SuccessorNotEligible,
     SuccessorRequired,
@@ -319,7 +319,7 @@ async def test_suspended_secondary_managers_are_told_of_no_transfer(
 
 
 async def test_support_is_refused_where_a_principal_manager_can_act(house: House, support: Scope) -> None:
-    async with refused((SeatHeld, "structure_id")):
+    async with refused((PrincipalManagerPresent, "structure_id")):
         await principal_manager.appoint(support, house.structure.id, house.simple.id, "because")
     assert (await roles(house.structure))[house.principal.id] is PM
 

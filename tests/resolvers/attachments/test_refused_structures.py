@@ -12,7 +12,7 @@ from models.events.events import Event
 from models.mail.outbox import Mail
 from models.structures.structures import Structure
 from resolvers.attachments import attach_user, refused_structures, requests
-from resolvers.attachments.attach_user import Gift
+from resolvers.attachments.attach_user import NewAttachment
 from resolvers.attachments.requests import NewRequest
 from resolvers.scope import Scope
 from schema.base import ids
@@ -26,8 +26,8 @@ Scopes = Callable[..., Scope]
 TODAY = date(2027, 3, 15)
 
 
-def gift(structure: Structure, user: Account) -> Gift:
-    return Gift(structure.id, user.login_email, Role.SIMPLE_USER, TODAY)
+def new(structure: Structure, user: Account) -> NewAttachment:
+    return NewAttachment(structure.id, user.login_email, Role.SIMPLE_USER, TODAY)
 
 
 async def test_manager_of_a_refused_structure_hears_the_same_as_of_an_unknown_address(
@@ -37,11 +37,11 @@ async def test_manager_of_a_refused_structure_hears_the_same_as_of_an_unknown_ad
     structure, other = await factories.structure(boss), await factories.structure(boss)
     await refused_structures.refuse(scope_of(person), structure.id)
     async with refused((NotFound, "login_email")):
-        await attach_user.give(scope_of(boss), gift(structure, person))
+        await attach_user.attach(scope_of(boss), new(structure, person))
     assert await Attachment.filter(user=person).count() == await Mail.all().count() == 0
-    await attach_user.give(scope_of(boss), gift(other, person))  # other structures may
+    await attach_user.attach(scope_of(boss), new(other, person))  # other structures may
     await refused_structures.accept(scope_of(person), structure.id)
-    await attach_user.give(scope_of(boss), gift(structure, person))
+    await attach_user.attach(scope_of(boss), new(structure, person))
 
 
 async def test_refusal_is_the_persons_own_affair_and_made_once(db: str, scope_of: Scopes) -> None:

@@ -13,7 +13,7 @@ from models.accounts.accounts import Account, AccountState
 from models.attachments.attachments import Attachment, AttachmentStatus, Role
 from models.db import database
 from models.errors.errors import DatabaseAway
-from models.mail.idempotency_keys import Occasion
+from models.mail.idempotency_keys import IdempotencyKey
 from models.mail.outbox import Mail
 from models.structures.structures import Structure
 from models.subscriptions.spaces import SpaceCode
@@ -83,7 +83,7 @@ async def test_a_worker_that_was_off_sends_the_latest_reminder_only(
     clock.advance(days=days)
     assert await remind(scope_of()) == len(expected)
     assert await remind(scope_of()) == 0
-    assert [row.key for row in await Occasion.all()] == [f"{request.id}:{day}" for day in expected]
+    assert [row.key for row in await IdempotencyKey.all()] == [f"{request.id}:{day}" for day in expected]
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ async def test_a_request_that_was_decided_gets_no_reminder(
     await attachment_request(await factories.person(), house.structure, clock.now, status=status)
     clock.advance(days=7)
     assert await reminders.remind_of_attachments(scope_of()) == 0
-    assert (await factories.traces(), await Occasion.all().count()) == ((0, 0), 0)
+    assert (await factories.traces(), await IdempotencyKey.all().count()) == ((0, 0), 0)
 
 
 async def test_a_request_decided_while_the_job_waits_for_it_gets_no_reminder(
@@ -152,7 +152,7 @@ async def test_a_request_decided_while_the_job_waits_for_it_gets_no_reminder(
     go.set()
     await deciding
     assert await reminding == 0
-    assert (await factories.traces(), await Occasion.all().count()) == ((0, 0), 0)
+    assert (await factories.traces(), await IdempotencyKey.all().count()) == ((0, 0), 0)
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ async def test_a_request_nobody_can_decide_is_reminded_of_once_somebody_can(scop
     await attachment_request(await factories.person(), imported, clock.now)
     clock.advance(days=8)
     assert await reminders.remind_of_attachments(scope_of()) == 0
-    assert await Occasion.all().count() == 0
+    assert await IdempotencyKey.all().count() == 0
     manager = await factories.person()
     await factories.attachment(manager, imported, role=Role.PRINCIPAL_MANAGER)
     assert await reminders.remind_of_attachments(scope_of()) == 1
@@ -221,7 +221,7 @@ async def test_two_workers_at_once_remind_once(
         await ask(await factories.person(), house.structure, clock.now)
     clock.advance(days=7)
     assert sum(await asyncio.gather(*(remind(scope_of()) for _ in range(4)))) == 10
-    assert (await Occasion.all().count(), await Mail.all().count()) == (10, 20)
+    assert (await IdempotencyKey.all().count(), await Mail.all().count()) == (10, 20)
 
 
 async def test_a_request_decided_by_its_manager_stops_the_reminders(
@@ -246,7 +246,7 @@ async def test_a_row_that_fails_is_logged_and_the_others_go_on(house: House, sco
         assert await reminders.remind_of_attachments(scope_of()) == 0
     failed = [(line["job"], line["row"]) for line in lines if line["event"] == "job_row_failed"]
     assert failed == [("attachment-reminders", bad.id), ("attachment-reminders", good.id)]
-    assert (await factories.traces(), await Occasion.all().count()) == ((0, 0), 0)
+    assert (await factories.traces(), await IdempotencyKey.all().count()) == ((0, 0), 0)
     await Account.filter(id=house.principal.id).update(contact_email="zoe@people.example")
     assert await reminders.remind_of_attachments(scope_of()) == 2
 

@@ -71,8 +71,8 @@ async def test_suspended_holder_leaves_a_seat_that_the_managers_are_told_of(
     assert sorted(await factories.mails()) == sorted(
         [
             ("account_suspended", house.principal.login_email),
-            ("seat_claimable", house.secondary.contact_email),
-            ("seat_claimable", junior.contact_email),
+            ("principal_manager_claimable", house.secondary.contact_email),
+            ("principal_manager_claimable", junior.contact_email),
         ]
     )
     for viewer in (house.secondary, junior, support):
@@ -130,7 +130,7 @@ async def test_managers_are_told_who_may_claim_and_from_when(
 
 
 async def test_seat_of_somebody_who_can_act_is_not_claimed(house: House, scope_of: ScopeOf) -> None:
-    async with refused((SeatHeld, "structure_id")):
+    async with refused((PrincipalManagerPresent, "structure_id")):
         await vacancies.claim(scope_of(house.secondary), house.structure.id)
     assert await seen(scope_of(house.secondary), house.structure) is None
     for viewer in (house.principal, house.simple, await factories.person()):
@@ -142,7 +142,7 @@ async def test_reopened_holder_has_the_seat_again(house: House, support: Account
     await accounts.suspend(scope_of(support), house.principal.id, "abuse")
     await accounts.reopen(scope_of(support), house.principal.id, "by mistake")
     assert await seen(scope_of(house.secondary), house.structure) is None
-    async with refused((SeatHeld, "structure_id")):
+    async with refused((PrincipalManagerPresent, "structure_id")):
         await vacancies.claim(scope_of(house.secondary), house.structure.id)
 
 
@@ -189,7 +189,7 @@ async def test_many_claims_at_once_make_one(house: House, support: Account, scop
     await accounts.suspend(scope_of(support), house.principal.id, "abuse")
     ended = await outcomes([vacancies.claim(scope_of(house.secondary), house.structure.id) for _ in range(20)])
     assert ended.count(None) == 1
-    assert set(ended) - {None} <= {Forbidden, SeatHeld}
+    assert set(ended) - {None} <= {Forbidden, PrincipalManagerPresent}
     assert (await factories.event_types()).count("PrincipalManagerClaimed") == 1
 
 
@@ -205,7 +205,7 @@ async def test_claim_and_appointment_at_once_leave_one_principal_manager(
         ]
     )
     assert ended.count(None) == 1
-    assert set(ended) - {None} <= {Forbidden, SeatHeld, Conflict}
+    assert set(ended) - {None} <= {Forbidden, PrincipalManagerPresent, Conflict}
     await invariants.check(clock.now)
 
 
@@ -214,15 +214,18 @@ async def test_holder_away_for_ninety_days_while_a_request_waits_is_told_once(
     house: House, scope_of: ScopeOf, clock: Clock
 ) -> None:
     await absent(house, clock, days=89)
-    assert await vacancies.tell_absent_holders(scope_of()) == 0
+    assert await vacancies.tell_absent_principal_managers(scope_of()) == 0
     clock.advance(days=1)
-    assert await vacancies.tell_absent_holders(scope_of()) == 1
-    assert await vacancies.tell_absent_holders(scope_of()) == 0
+    assert await vacancies.tell_absent_principal_managers(scope_of()) == 1
+    assert await vacancies.tell_absent_principal_managers(scope_of()) == 0
     clock.advance(days=30)
-    assert await vacancies.tell_absent_holders(scope_of()) == 0
+    assert await vacancies.tell_absent_principal_managers(scope_of()) == 0
     assert await factories.event_types() == ["HolderFoundAbsent"]
     assert sorted(await factories.mails()) == sorted(
-        [("holder_absent", house.principal.contact_email), ("seat_claimable", house.secondary.contact_email)]
+        [
+            ("principal_manager_absent", house.principal.contact_email),
+            ("principal_manager_claimable", house.secondary.contact_email),
+        ]
     )
     await invariants.check(clock.now)
 
@@ -236,7 +239,7 @@ async def test_only_a_waiting_request_makes_an_absence(
         await factories.subscription(
             house.simple, house.structure, SpaceCode.COMMITMENTS, status=SpaceSubscriptionStatus.PENDING
         )
-    assert await vacancies.tell_absent_holders(scope_of()) == int(waiting != "nothing")
+    assert await vacancies.tell_absent_principal_managers(scope_of()) == int(waiting != "nothing")
 
 
 async def test_whoever_never_signed_in_is_absent_since_the_activation(
@@ -245,19 +248,19 @@ async def test_whoever_never_signed_in_is_absent_since_the_activation(
     await absent(house, clock)
     changes = {"last_signed_in_at": None, "activated_at": clock.now - timedelta(days=89)}
     await house.principal.update_from_dict(changes).save()
-    assert await vacancies.tell_absent_holders(scope_of()) == 0
+    assert await vacancies.tell_absent_principal_managers(scope_of()) == 0
     clock.advance(days=1)
-    assert await vacancies.tell_absent_holders(scope_of()) == 1
+    assert await vacancies.tell_absent_principal_managers(scope_of()) == 1
 
 
 async def test_seat_of_an_absent_holder_is_claimable_after_fourteen_days(
     house: House, scope_of: ScopeOf, clock: Clock
 ) -> None:
     await absent(house, clock)
-    await vacancies.tell_absent_holders(scope_of())
+    await vacancies.tell_absent_principal_managers(scope_of())
     assert await seen(scope_of(house.secondary), house.structure) == ("ABSENT", house.secondary.id)
     clock.advance(days=14, seconds=-1)
-    async with refused((SeatNotYetClaimable, "structure_id")):
+    async with refused((PrincipalManagerNotYetClaimable, "structure_id")):
         await vacancies.claim(scope_of(house.secondary), house.structure.id)
     clock.advance(seconds=1)
     await vacancies.claim(scope_of(house.secondary), house.structure.id)
@@ -273,15 +276,15 @@ async def test_holder_who_signs_in_keeps_the_seat_and_may_be_absent_anew(
     house: House, scope_of: ScopeOf, clock: Clock
 ) -> None:
     await absent(house, clock)
-    await vacancies.tell_absent_holders(scope_of())
+    await vacancies.tell_absent_principal_managers(scope_of())
     clock.advance(days=13)
     await sessions.sign_in(scope_of(), house.principal.login_email, factories.PASSWORD)
     assert await seen(scope_of(house.secondary), house.structure) is None
     clock.advance(days=2)
-    async with refused((SeatHeld, "structure_id")):
+    async with refused((PrincipalManagerPresent, "structure_id")):
         await vacancies.claim(scope_of(house.secondary), house.structure.id)
     clock.advance(days=88)
-    assert await vacancies.tell_absent_holders(scope_of()) == 1
+    assert await vacancies.tell_absent_principal_managers(scope_of()) == 1
 
 
 async def test_seat_that_is_handed_back_is_not_vacant_by_the_notice_of_absence_before(
@@ -342,7 +345,7 @@ async def test_claim_against_a_sign_in_at_the_same_instant_has_one_outcome(
     house: House, scope_of: ScopeOf, clock: Clock
 ) -> None:
     await absent(house, clock)
-    await vacancies.tell_absent_holders(scope_of())
+    await vacancies.tell_absent_principal_managers(scope_of())
     clock.advance(days=14)
     claimed, _ = await outcomes(
         [
@@ -351,14 +354,14 @@ async def test_claim_against_a_sign_in_at_the_same_instant_has_one_outcome(
         ]
     )
     holder = house.secondary if claimed is None else house.principal
-    assert claimed in (None, SeatHeld)
+    assert claimed in (None, PrincipalManagerPresent)
     assert await principal_of(house.structure) == holder.id
     await invariants.check(clock.now)
 
 
 async def test_workers_side_by_side_tell_once(house: House, scope_of: ScopeOf, clock: Clock) -> None:
     await absent(house, clock)
-    assert sum(await outcomes([vacancies.tell_absent_holders(scope_of()) for _ in range(5)])) == 1  # type: ignore[arg-type]
+    assert sum(await outcomes([vacancies.tell_absent_principal_managers(scope_of()) for _ in range(5)])) == 1  # type: ignore[arg-type]
     assert (await factories.event_types()).count("HolderFoundAbsent") == 1
 
 
@@ -372,7 +375,7 @@ async def test_support_sees_the_seats_that_nobody_may_claim(
     await factories.structure()  # imported, nobody ever managed it
     await accounts.suspend(scope_of(support), house.principal.id, "abuse")  # has a secondary manager
     await alone.update_from_dict({"last_signed_in_at": clock.now - timedelta(days=90)}).save()
-    await vacancies.tell_absent_holders(scope_of())
+    await vacancies.tell_absent_principal_managers(scope_of())
     for days, expected in ((0, []), (13, []), (1, [orphan.id])):
         clock.advance(days=days)
         queue = await escalations.undecided(scope_of(support), Page(10), Selection(frozenset({"structure_id"})))
@@ -406,10 +409,10 @@ async def test_support_names_nobody_while_the_absent_holder_may_come_back_or_a_m
     house: House, support: Account, scope_of: ScopeOf, clock: Clock
 ) -> None:
     await absent(house, clock)
-    await vacancies.tell_absent_holders(scope_of())
+    await vacancies.tell_absent_principal_managers(scope_of())
     for days in (0, 15):
         clock.advance(days=days)
-        async with refused((SeatHeld, "structure_id")):
+        async with refused((PrincipalManagerPresent, "structure_id")):
             await principal_manager.appoint(scope_of(support), house.structure.id, house.simple.id, "away")
 
 
@@ -418,10 +421,10 @@ async def test_support_names_nobody_within_fourteen_days_of_the_notice_of_absenc
 ) -> None:
     await house.links["secondary"].update_from_dict({"role": Role.SIMPLE_USER}).save()  # nobody there could claim
     await absent(house, clock)
-    await vacancies.tell_absent_holders(scope_of())
+    await vacancies.tell_absent_principal_managers(scope_of())
     for passed in (timedelta(0), timedelta(days=14, seconds=-1)):
         clock.now += passed
-        async with refused((SeatHeld, "structure_id")):
+        async with refused((PrincipalManagerPresent, "structure_id")):
             await principal_manager.appoint(scope_of(support), house.structure.id, house.simple.id, "away")
     clock.advance(seconds=1)
     await principal_manager.appoint(scope_of(support), house.structure.id, house.simple.id, "away")
@@ -432,12 +435,12 @@ async def test_suspension_voids_the_notice_of_absence(
     house: House, support: Account, scope_of: ScopeOf, clock: Clock
 ) -> None:
     await absent(house, clock)
-    await vacancies.tell_absent_holders(scope_of())
+    await vacancies.tell_absent_principal_managers(scope_of())
     await accounts.suspend(scope_of(support), house.principal.id, "abuse")
     await accounts.reopen(scope_of(support), house.principal.id, "by mistake")
     clock.advance(days=14)
     assert await seen(scope_of(house.secondary), house.structure) is None
-    async with refused((SeatHeld, "structure_id")):
+    async with refused((PrincipalManagerPresent, "structure_id")):
         await vacancies.claim(scope_of(house.secondary), house.structure.id)
 
 

@@ -11,7 +11,7 @@ from mailer.seals import Sealer
 from models.accounts.accounts import Account, Language
 from models.accounts.actors import Actor, PlatformRole
 from models.attachments.attachments import Attachment, Role
-from models.attachments.offers import SeatOffer
+from models.attachments.offers import PrincipalManagerOffer
 from models.db import database
 from models.errors.errors import DomainError, RateLimited, Unauthenticated
 from models.events.events import Event
@@ -19,7 +19,7 @@ from models.mail.outbox import Mail
 from models.structures.identifiers import IdentifierType
 from models.structures.structures import Structure, StructureKind
 from resolvers.attachments import attach_user, offers, requests
-from resolvers.attachments.attach_user import Gift
+from resolvers.attachments.attach_user import NewAttachment
 from resolvers.attachments.requests import NewRequest
 from resolvers.attachments.targets import Outcome
 from resolvers.scope import Office, Scope
@@ -99,7 +99,7 @@ class Machine(RuleBasedStateMachine):
         """Somebody to whom the seat of the first or the second structure is offered from the start."""
         actor, place, successor = self.world.people[by], self.world.places[2 + where], self.world.people[to]
         assert self.world.offer(actor, place, successor) != REFUSED
-        await offers.make(self._scope(actor), place.id, successor.id)
+        await offers.offer(self._scope(actor), place.id, successor.id)
         await self._agree()
 
     def _active(self, account: Account, *, support: bool = False) -> Person:
@@ -123,7 +123,7 @@ class Machine(RuleBasedStateMachine):
         actor, place, today = self.world.people[by], self.world.places[2 + where], self.world.today
         login = f"{name}@people.example"
         assert self.world.give(actor, place, login, str(role), today, self.day(end)) != REFUSED
-        await attach_user.give(self._scope(actor), Gift(place.id, login, role, today, self.day(end)))
+        await attach_user.attach(self._scope(actor), NewAttachment(place.id, login, role, today, self.day(end)))
         await self._agree()
 
     # ------------------------------------------------------------------ who and what an act is about
@@ -276,7 +276,7 @@ class Machine(RuleBasedStateMachine):
             for row in held
         ] == [(t.person.id, t.place.id, t.role, t.status, t.start, t.end) for t in world.ties]
         assert [(row.role_since, row.absence_told_at) for row in held] == [(t.since, t.told_at) for t in world.ties]
-        offered = await SeatOffer.all().order_by("id")
+        offered = await PrincipalManagerOffer.all().order_by("id")
         assert [(row.structure_id, row.holder_id, row.successor_id, str(row.status)) for row in offered] == [
             (o.place.id, o.holder.id, o.successor.id, o.status) for o in world.offers
         ]

@@ -100,7 +100,7 @@ class World(Seats):
             self.ties.append(waiting)
         waiting.status, waiting.start, waiting.end = "VALIDATED", start, end
         waiting.take(role, self.now)
-        return [("attached_by_manager", person.login)]
+        return [("user_attached", person.login)]
 
     def update(self, actor: Person, tie: Tie, start: date | None, end: date | None, end_given: bool) -> Foretold:
         if (
@@ -229,7 +229,7 @@ class World(Seats):
             self._lapse(seat.place)
             seat.told_at = None
             if seat.place.active:
-                told += [("seat_claimable", reader.login) for reader in self.line(seat.place)]
+                told += [("principal_manager_claimable", reader.login) for reader in self.line(seat.place)]
         return told
 
     def reopen(self, actor: Person, person: Person, reason: str) -> Foretold:

@@ -92,8 +92,8 @@ class Seats(Known):
                 continue
             if seat.person.came_at is not None and self.now - seat.person.came_at >= AWAY:
                 seat.told_at = self.now
-                mails.append(("holder_absent", seat.person.login))
-                mails += [("seat_claimable", person.login) for person in self.line(place)]
+                mails.append(("principal_manager_absent", seat.person.login))
+                mails += [("principal_manager_claimable", person.login) for person in self.line(place)]
         return mails or UNCHANGED
 
     # ------------------------------------------------------------------ offers of a seat
@@ -106,7 +106,7 @@ class Seats(Known):
             return REFUSED
         self._lapse(place)
         self.offers.append(Offer(place, actor, successor, self.now + OFFER_LIFE))
-        return [("seat_offered", successor.login)]
+        return [("principal_manager_offered", successor.login)]
 
     def accept(self, actor: Person, offer: Offer) -> Foretold:
         seat = self.seat_at(offer.place)
@@ -119,7 +119,7 @@ class Seats(Known):
         if not self._answers(actor, offer):
             return REFUSED
         offer.status = "DECLINED"
-        return [("seat_offer_declined", offer.holder.login)] if offer.holder.state == "ACTIVE" else []
+        return [("principal_manager_offer_declined", offer.holder.login)] if offer.holder.state == "ACTIVE" else []
 
     def take_back(self, actor: Person, offer: Offer) -> Foretold:
         if actor.state != "ACTIVE" or actor is not offer.holder or self.offer_read(offer) != "OPEN":
@@ -132,7 +132,7 @@ class Seats(Known):
         due = [o for o in self.offers if o.status == "OPEN" and self.offer_read(o) == "EXPIRED"]
         for offer in due:
             offer.status = "EXPIRED"
-            mails += [("seat_offer_expired", offer.holder.login)] if offer.holder.state == "ACTIVE" else []
+            mails += [("principal_manager_offer_expired", offer.holder.login)] if offer.holder.state == "ACTIVE" else []
         return mails if due else UNCHANGED
 
     def _answers(self, actor: Person, offer: Offer) -> bool:

@@ -20,7 +20,7 @@ from models.structures.structures import StructureStatus
 from resolvers.accounts import accounts, deactivation, sessions, wishes
 from resolvers.accounts.deactivation import Succession
 from resolvers.attachments import attach_user, lifecycle, offers, principal_manager, requests, vacancies
-from resolvers.attachments.attach_user import Gift
+from resolvers.attachments.attach_user import NewAttachment
 from resolvers.attachments.lifecycle import Change
 from resolvers.attachments.requests import NewRequest, Validation
 from resolvers.scope import Scope
@@ -57,7 +57,7 @@ class RandomActs(Machine):
         self.world.now = self.clock.now
         self.run_(invariants.check(self.clock.now))
         if worked:
-            self.act(None, self.world.tell_absent, vacancies.tell_absent_holders)
+            self.act(None, self.world.tell_absent, vacancies.tell_absent_principal_managers)
             self.act(None, self.world.tell_expired, offers.tell_expired_offers)
 
     # ------------------------------------------------------------------ requests
@@ -139,11 +139,11 @@ class RandomActs(Machine):
         place = self.place(where)
         actor, login = self.actor(kind, who, place), self.stranger(to, place).login.upper()
         first, last = self.day(start or 0) or self.world.today, self.day(end)
-        gift = Gift(place.id, login, role, first, last)
+        new = NewAttachment(place.id, login, role, first, last)
         self.act(
             actor,
             lambda: self.world.give(actor, place, login, role, first, last),
-            lambda scope: attach_user.give(scope, gift),
+            lambda scope: attach_user.attach(scope, new),
         )
 
     @rule(number=some_tie, kind=by, who=someone, start=days, end=days, end_given=st.booleans())
@@ -204,7 +204,7 @@ class RandomActs(Machine):
         self.act(
             actor,
             lambda: self.world.offer(actor, tie.place, tie.person),
-            lambda scope: offers.make(scope, tie.place.id, tie.person.id),
+            lambda scope: offers.offer(scope, tie.place.id, tie.person.id),
         )
 
     @precondition(lambda self: self.world.offers)
@@ -295,7 +295,7 @@ class RandomActs(Machine):
     )  # fmt: skip
     def somebody_leaves(self, who: int, confirmed: bool, number: int, naming: str, where: int) -> None:
         actor = self.person(who)
-        places = self.world.seats_of(actor)
+        places = self.world.principal_attachments_of(actor)
         named, to = {}, None
         match naming:
             case "each":
@@ -352,7 +352,7 @@ class RandomActs(Machine):
 
     @rule(who=by_support, whom=someone, reason=st.sampled_from(["reported", "reported", ""]))
     def support_suspends(self, who: int, whom: int, reason: str) -> None:
-        holders = [person for person in self.world.people if self.world.seats_of(person)]
+        holders = [person for person in self.world.people if self.world.principal_attachments_of(person)]
         actor, person = self.person(who), holders[whom % len(holders)] if whom % 2 else self.person(whom)
         self.act(
             actor,

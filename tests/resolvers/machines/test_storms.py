@@ -11,7 +11,7 @@ import pytest
 
 from models.accounts.accounts import Account
 from models.attachments.attachments import Attachment, Role
-from models.attachments.offers import SeatOffer
+from models.attachments.offers import PrincipalManagerOffer
 from models.errors.errors import Conflict, DomainError, Unauthenticated
 from models.subscriptions.spaces import OpenSpace, SpaceCode
 from models.subscriptions.subscriptions import SpaceSubscription
@@ -46,7 +46,7 @@ class Storm:
     async def look(self) -> None:
         self.links = [row.id for row in await Attachment.filter(structure_id=self.structure)]
         self.rows = [row.id for row in await SpaceSubscription.filter(structure_id=self.structure)]
-        self.offers = [row.id for row in await SeatOffer.all()]
+        self.offers = [row.id for row in await PrincipalManagerOffer.all()]
 
     def act(self) -> Awaitable[Any]:
         """One act that somebody tries, whether they may or not."""
@@ -72,7 +72,7 @@ class Storm:
                 scope, link, self.chance.choice([Role.SECONDARY_MANAGER, Role.SIMPLE_USER])
             ),
             lambda: principal_manager.transfer(scope, self.structure, other),
-            lambda: offers.make(scope, self.structure, other),
+            lambda: offers.offer(scope, self.structure, other),
             lambda: offers.accept(scope, offer),
             lambda: offers.withdraw(scope, offer),
             lambda: vacancies.claim(scope, self.structure),

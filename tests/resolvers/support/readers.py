@@ -189,7 +189,7 @@ def _person(number: int, now: datetime, chance: random.Random) -> Account:
         digested_until=now - timedelta(hours=chance.randrange(300)) if told < 0.5 else None,
         recapped_until=now - timedelta(hours=chance.randrange(900)) if told < 0.5 else None,
     )  # fmt: skip
-    person.fold()
+    person.normalise_name()
     return person
 
 

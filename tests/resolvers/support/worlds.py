@@ -124,7 +124,7 @@ class Known:
         holder = self.holder(place)
         return self.tie(holder, place) if holder is not None else None
 
-    def seats_of(self, person: Person) -> list[Place]:
+    def principal_attachments_of(self, person: Person) -> list[Place]:
         """Where the person is principal manager."""
         held = [t for t in self.ties if t.person is person and t.role == PRINCIPAL and t.status == "VALIDATED"]
         return [tie.place for tie in held]

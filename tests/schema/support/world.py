@@ -7,7 +7,7 @@ from models.accounts.accounts import Account, AccountState
 from models.accounts.actors import PlatformRole
 from models.activities.activities import Activity
 from models.attachments.attachments import Attachment, AttachmentStatus, Role
-from models.attachments.offers import SeatOffer
+from models.attachments.offers import PrincipalManagerOffer
 from models.documents.documents import Document
 from models.events import events
 from models.structures.services import Service
@@ -39,7 +39,7 @@ class World:
     fay: Account  # not attached anywhere
     lost: Structure  # whose principal manager is suspended; the secondary manager is the world's
     alone: Structure  # whose principal manager is suspended, with nobody else
-    offer: SeatOffer  # of the world's seat, to the simple user
+    offer: PrincipalManagerOffer  # of the world's seat, to the simple user
     activity: Activity  # of the whole structure, asks to be acknowledged
     document: Document  # of the simple user
 
@@ -92,7 +92,7 @@ async def build() -> World:
         old=await factories.attachment(await factories.person(), structure, status=AttachmentStatus.PENDING),
         lost=await forsaken(people["secondary"]),
         alone=await forsaken(),
-        offer=await SeatOffer.create(
+        offer=await PrincipalManagerOffer.create(
             structure=structure,
             holder=people["principal"],
             successor=people["simple"],
