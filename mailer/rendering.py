@@ -16,7 +16,7 @@ from jinja2.runtime import Context
 
 from mailer import digests, headers, payloads, wording
 from mailer.digests import PeriodicalMessage, Section
-from mailer.facts import LinkMessage, Message
+from mailer.facts import LinkMessage, Message, name_of
 from mailer.seals import Sealer
 from models.attachments.attachments import Role
 from models.db.query import Row
@@ -82,7 +82,7 @@ def compose(mail: Mail, *, letterhead: Letterhead, sealer: Sealer, rows: Sequenc
         jinja2.TemplateError: when a template asks for a fact that the message hasn't got.
     """
     message = payloads.decode(mail.message, mail.payload, sealer=sealer, bound_to=mail.message_id)
-    letter = write(mail.message, message, mail.language, mail.time_zone, letterhead, rows)
+    letter = write(name_of(type(message)), message, mail.language, mail.time_zone, letterhead, rows)
     name = wording.greeted(mail.recipient_name)
     stop = sealer.unsubscription(mail.account_id or 0) if isinstance(message, PeriodicalMessage) else None
     page = {

@@ -34,7 +34,7 @@ class PrincipalManagerOffer(Model):
         "models.Structure", on_delete=fields.RESTRICT, related_name="seat_offers"
     )
     structure_id: int
-    principal: fields.ForeignKeyRelation[Account] = fields.ForeignKeyField(
+    holder: fields.ForeignKeyRelation[Account] = fields.ForeignKeyField(
         "models.Account", on_delete=fields.RESTRICT, related_name="offers_made"
     )
     holder_id: int
