@@ -380,10 +380,10 @@ async def test_support_sees_the_seats_that_nobody_may_claim(
         clock.advance(days=days)
         queue = await escalations.undecided(scope_of(support), Page(10), Selection(frozenset({"structure_id"})))
         assert [row.structure_id for row in queue.rows] == expected
-        slice = await vacancies.orphaned(scope_of(support), Page(10), READ)
+        slice = await vacancies.unclaimable(scope_of(support), Page(10), READ)
         assert ([row.structure_id for row in slice.rows], slice.total_count) == (expected, len(expected))
     await accounts.suspend(scope_of(support), house.secondary.id, "abuse")
-    slice = await vacancies.orphaned(scope_of(support), Page(10), READ)
+    slice = await vacancies.unclaimable(scope_of(support), Page(10), READ)
     assert [row.structure_id for row in slice.rows] == [house.structure.id, orphan.id]
     former = await Account.get(id=await principal_of(orphan))
     before = await factories.mails()
@@ -446,5 +446,5 @@ async def test_suspension_voids_the_notice_of_absence(
 
 async def test_queue_is_for_support(house: House, scope_of: ScopeOf) -> None:
     with pytest.raises(Forbidden):
-        await vacancies.orphaned(scope_of(house.principal), Page(10), READ)
+        await vacancies.unclaimable(scope_of(house.principal), Page(10), READ)
     assert house.principal.state is AccountState.ACTIVE
