@@ -1,4 +1,4 @@
-"""Vacancies: principal managers' seats whose holder can't act, or stays away while requests wait. Source: DOMAIN 9."""
+"""Vacancies: the principal manager can't act, or stays away while requests wait. Source: DOMAIN 9."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Offers: principal managers hand their seat over with the successor's consent, within 14 days. Source: DOMAIN 9."""
+"""Offers: the principal management handed over with the successor's consent, within 14 days. Source: DOMAIN 9."""
 
 from collections.abc import Sequence
 

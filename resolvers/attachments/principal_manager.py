@@ -85,10 +85,10 @@ async def transfer(scope: Scope, structure_id: int, successor_id: int) -> None:
         structure = await structures.lock(structure_id)
         if structure is None:
             raise NotFound("structure_id")
-        seat = await attachments.lock_live(actor.account_id, structure_id)
+        principal_attachment = await attachments.lock_live(actor.account_id, structure_id)
         require(has(await scope.role_on(structure_id), Right.HAND_OVER), "structure_id")
-        assert seat is not None  # who has the right has a seat
-        await hand_over(scope, record, structure, seat, successor_id, "successor_id")
+        assert principal_attachment is not None  # who has the right is principal manager
+        await hand_over(scope, record, structure, principal_attachment, successor_id, "successor_id")
 
 
 async def hand_over(
@@ -177,10 +177,10 @@ async def _is_vacant(scope: Scope, principal: Account, principal_attachment: Att
     """Can't the principal manager act, or were they away for 14 days after being told, with nobody able to claim?"""
     if principal.state is not AccountState.ACTIVE:
         return True
-    if vacancies.reason_of(holder, seat, scope.now()) is None:
+    if vacancies.reason_of(principal, principal_attachment, scope.now()) is None:
         return False
-    assert seat.absence_told_at is not None  # whoever is away was told
-    if scope.now() < vacancies.claimable_from(VacancyReason.ABSENT, seat.absence_told_at):
+    assert principal_attachment.absence_told_at is not None  # whoever is away was told
+    if scope.now() < vacancies.claimable_from(VacancyReason.ABSENT, principal_attachment.absence_told_at):
         return False
     return await vacancies.senior_on(principal_attachment.structure_id, scope.now(), scope.today()) is None
 

@@ -13,7 +13,7 @@ from models.accounts.accounts import REACTIVATION_WINDOW, Account, AccountState
 from models.accounts.actors import Actor
 from models.attachments import attachments, deciders, vacancies
 from models.attachments.attachments import ATTACHMENTS, Attachment, AttachmentStatus, Role
-from models.attachments.offers import OFFERS, OfferStatus, SeatOffer
+from models.attachments.offers import OFFERS, OfferStatus, PrincipalManagerOffer
 from models.attachments.vacancies import VacancyReason
 from models.db import database
 from models.db.query import Row

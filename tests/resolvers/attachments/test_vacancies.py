@@ -7,11 +7,18 @@ import pytest
 
 from mailer import payloads
 from mailer.facts import Reader
-from mailer.messages import SeatClaimable
+from mailer.messages import PrincipalManagerClaimable
 from models.accounts.accounts import Account, AccountState
 from models.attachments.attachments import Attachment, AttachmentStatus, Role
 from models.db.query import Page, Selection
-from models.errors.errors import Conflict, Forbidden, NotFound, SeatHeld, SeatNotYetClaimable, StructureInactive
+from models.errors.errors import (
+    Conflict,
+    Forbidden,
+    NotFound,
+    PrincipalManagerNotYetClaimable,
+    PrincipalManagerPresent,
+    StructureInactive,
+)
 from models.mail.outbox import Mail
 from models.structures.structures import Structure, StructureStatus
 from models.subscriptions.spaces import SpaceCode
@@ -112,9 +119,9 @@ async def test_managers_are_told_who_may_claim_and_from_when(
 
     async def told() -> dict[str, tuple[Reader, bool, datetime]]:
         found = {}
-        for mail in await Mail.filter(message="seat_claimable"):
+        for mail in await Mail.filter(message="principal_manager_claimable"):
             said = payloads.decode(mail.message, mail.payload, sealer=office.sealer, bound_to=mail.message_id)
-            assert isinstance(said, SeatClaimable)
+            assert isinstance(said, PrincipalManagerClaimable)
             assert said.claimant == house.secondary.display_name
             found[mail.address] = (said.reader, said.absent, said.claimable_from)
         await Mail.all().delete()
@@ -122,7 +129,7 @@ async def test_managers_are_told_who_may_claim_and_from_when(
 
     senior, other = house.secondary.contact_email, junior.contact_email
     await absent(house, clock)
-    await vacancies.tell_absent_holders(scope_of())
+    await vacancies.tell_absent_principal_managers(scope_of())
     until = clock.now + timedelta(days=14)
     assert await told() == {senior: (Reader.SUCCESSOR, True, until), other: (Reader.MANAGER, True, until)}
     await accounts.suspend(scope_of(support), house.principal.id, "abuse")
@@ -291,7 +298,7 @@ async def test_seat_that_is_handed_back_is_not_vacant_by_the_notice_of_absence_b
     house: House, support: Account, scope_of: ScopeOf, clock: Clock
 ) -> None:
     await absent(house, clock)
-    await vacancies.tell_absent_holders(scope_of())
+    await vacancies.tell_absent_principal_managers(scope_of())
     clock.advance(days=14)
     await vacancies.claim(scope_of(house.secondary), house.structure.id)
     await principal_manager.transfer(scope_of(house.secondary), house.structure.id, house.principal.id)
@@ -303,10 +310,10 @@ async def test_holder_who_was_seen_at_the_very_instant_of_the_notice_may_be_abse
     house: House, scope_of: ScopeOf, clock: Clock
 ) -> None:
     await absent(house, clock)
-    await vacancies.tell_absent_holders(scope_of())
+    await vacancies.tell_absent_principal_managers(scope_of())
     await house.principal.update_from_dict({"last_signed_in_at": clock.now}).save()
     clock.advance(days=90)
-    assert await vacancies.tell_absent_holders(scope_of()) == 1
+    assert await vacancies.tell_absent_principal_managers(scope_of()) == 1
 
 
 async def decide(structure: Structure) -> None:
@@ -337,7 +344,7 @@ async def test_nobody_is_told_of_an_absence_that_ended_since_it_was_looked_for(
     house: House, scope_of: ScopeOf, clock: Clock, change: Callable[[Structure], Awaitable[None]]
 ) -> None:
     await absent(house, clock)
-    assert await overtaken(house.structure, vacancies.tell_absent_holders(scope_of()), change) == 0
+    assert await overtaken(house.structure, vacancies.tell_absent_principal_managers(scope_of()), change) == 0
     assert await factories.traces() == (0, 0)
 
 
