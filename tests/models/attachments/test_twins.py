@@ -216,7 +216,7 @@ async def test_vacancy_of_a_seat_at_an_instant(db: str) -> None:
             holder, await factories.structure(), role=Role.PRINCIPAL_MANAGER, absence_told_at=told
         )
         expected[seat.id] = vacancies.reason_of(holder, seat, NOW)
-    rows = await vacancies.SEATS.read(["id", "reason"], [], {"today": TODAY, **vacancies.instants(NOW)})
+    rows = await vacancies.VACANCIES.read(["id", "reason"], [], {"today": TODAY, **vacancies.instants(NOW)})
     assert {row.id: row.reason for row in rows} == expected
     assert set(expected.values()) == {None, *VacancyReason}
 

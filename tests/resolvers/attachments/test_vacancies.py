@@ -407,7 +407,7 @@ async def test_seats_of_ended_structures_wait_for_nobody(support: Account, scope
     alone = await factories.person()
     ended = await factories.structure(alone, status=StructureStatus.INACTIVE)
     await accounts.suspend(scope_of(support), alone.id, "abuse")
-    slice = await vacancies.orphaned(scope_of(support), Page(10), READ)
+    slice = await vacancies.unclaimable(scope_of(support), Page(10), READ)
     assert (slice.rows, slice.total_count) == ([], 0)
     assert await principal_of(ended) == alone.id
 
