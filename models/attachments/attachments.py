@@ -169,7 +169,7 @@ class Attachment(Model):
         """
         self.must_allow(DecisionAct.REACTIVATE, today)
         if self.is_ended(today):
-            raise Invalid("valid_until", rule="ended")
+            raise Invalid(rule="ended")
         self.status = AttachmentStatus.VALIDATED
 
     def remove(self, today: date) -> None:

@@ -29,7 +29,7 @@ from resolvers import periods
 from resolvers.attachments import principal_manager
 from resolvers.attachments.requests import LONGEST_COMMENT
 from resolvers.attachments.targets import Outcome, each, entitled, keep, locked, service_names, state_of, tell
-from resolvers.policy import may_act, may_manage, require
+from resolvers.policy import Right, has, may_act, may_manage, require
 from resolvers.scope import Record, Scope
 from resolvers.subscriptions import entitlements
 
@@ -74,11 +74,8 @@ async def reactivate(scope: Scope, ids: Sequence[int | None]) -> list[Outcome]:
         async with scope.transaction() as record:
             attachment, structure = await _managed(scope, id, DecisionAct.REACTIVATE, path)
             before = state_of(attachment)
-            attachment.must_allow(DecisionAct.REACTIVATE, scope.today())
             if not structure.is_active:
                 raise StructureInactive(*path)
-            if attachment.is_ended(scope.today()):
-                raise Invalid(*path, rule="ended")
             attachment.reactivate(scope.today())
             await entitlements.give(scope, attachment)
             await keep(record, AttachmentReactivated, attachment, before)
@@ -145,6 +142,7 @@ async def _leave_principal_management(
 ) -> None:
     if structure.id not in successors:
         raise SuccessorRequired("successions", structure=structure.name)
+    require(has(await scope.role_on(structure.id), Right.HAND_OVER))  # stopped while the removal was on its way
     successor_id, place = successors[structure.id]
     await principal_manager.hand_over(
         scope, record, structure, principal_attachment, successor_id, "successions", str(place), "successor_id"

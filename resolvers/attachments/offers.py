@@ -115,8 +115,7 @@ async def accept(scope: Scope, id: int | None) -> int:
         require(offer.successor_id == scope.signed_in().account_id, "id")
         await _end(scope, record, offer, OfferStatus.ACCEPTED, PrincipalManagerOfferAccepted)
         principal_attachment = await attachments.principal_of(structure.id)
-        if principal_attachment is None or principal_attachment.user_id != offer.holder_id:
-            raise OfferOver("id", status=OfferStatus.WITHDRAWN)
+        assert principal_attachment is not None  # the holder's: an offer ends when another takes over or they are stopped
         await principal_manager.hand_over(scope, record, structure, principal_attachment, offer.successor_id, "id")
     return offer.id
 
@@ -132,8 +131,7 @@ async def decline(scope: Scope, id: int | None) -> int:
         require(offer.successor_id == scope.signed_in().account_id, "id")
         await _end(scope, record, offer, OfferStatus.DECLINED, PrincipalManagerOfferDeclined)
         principal = await accounts.lock(offer.holder_id)
-        if principal.state is AccountState.ACTIVE:
-            await scope.mail(DeclinedMail(structure=structure.name, successor=await scope.actor_name()), principal)
+        await scope.mail(DeclinedMail(structure=structure.name, successor=await scope.actor_name()), principal)
     return offer.id
 
 
@@ -191,10 +189,8 @@ async def tell_expired_offers(scope: Scope) -> int:
                 return False  # another worker ended it
             await _end(scope, record, offer, OfferStatus.EXPIRED, PrincipalManagerOfferExpired)
             people = await accounts.lock_all({offer.holder_id, offer.successor_id})
-            principal = people[offer.holder_id]
-            if principal.state is AccountState.ACTIVE:
-                name = people[offer.successor_id].display_name
-                await scope.mail(ExpiredMail(structure=structure.name, successor=name), principal)
+            name = people[offer.successor_id].display_name
+            await scope.mail(ExpiredMail(structure=structure.name, successor=name), people[offer.holder_id])
         return True
 
     return await jobs.each(EXPIRED_JOB, await offers.overdue(scope.now()), act)

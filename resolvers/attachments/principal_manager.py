@@ -194,7 +194,7 @@ async def install(
     if attachment is None:
         attachment = Attachment(user=user, structure=structure, valid_from=scope.today(), requested_at=scope.now())
     attachment.status, attachment.role = AttachmentStatus.VALIDATED, Role.PRINCIPAL_MANAGER
-    attachment.role_since, attachment.absence_told_at = scope.now(), None
+    attachment.role_since = scope.now()
     attachment.valid_from, attachment.valid_until = min(attachment.valid_from, scope.today()), None
     attachment.decided_at = attachment.decided_at or scope.now()
     await attachment.save()
@@ -243,7 +243,7 @@ async def _tell_transfer(
     scope: Scope, structure: Structure, former: Account, successor: Account, farewell: bool
 ) -> None:
     names = {"structure": structure.name, "former": former.display_name, "successor": successor.display_name}
-    if farewell and former.state is AccountState.ACTIVE:
+    if farewell:
         await scope.mail(TransferredMail(**names, reader=Reader.FORMER), former)
     await scope.mail(TransferredMail(**names, reader=Reader.SUCCESSOR), successor)
     for manager in await secondary_managers(scope, structure.id):

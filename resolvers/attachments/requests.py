@@ -135,7 +135,7 @@ async def _check(
         behalf = await structures.by_id(asked.on_behalf_of_id) if asked.on_behalf_of_id is not None else None
         if behalf is None:
             problems.append(NotFound(*path, "on_behalf_of_id"))
-        elif behalf.id not in await scope.roles() or behalf.id == asked.structure_id:
+        elif behalf.id not in await scope.roles():
             problems.append(Invalid(*path, "on_behalf_of_id", rule="own_structure"))
     refuse_if_any(problems)
     return comment, services

@@ -72,6 +72,15 @@ async def test_account_lets_fifty_guesses_pass_from_all_sources_together(enter: 
         assert caught.value.retry_after == 60
 
 
+async def test_owner_who_comes_in_forgives_no_guess_of_others(enter: Enter) -> None:
+    person = await factories.person()
+    await guessed(enter, person, *(f"198.51.100.{number}" for number in range(9)))
+    await enter(person, PASSWORD, HOME)  # type: ignore[misc]
+    await guessed(enter, person, EVIL)
+    with pytest.raises(RateLimited):
+        await enter(person, WRONG, "198.51.100.200")  # type: ignore[misc]
+
+
 async def test_parallel_guesses_from_many_sources_pass_fifty_times(enter: Enter) -> None:
     person = await factories.person()
     acts = [enter(person, WRONG, f"198.51.100.{number % 20}") for number in range(100)]

@@ -34,6 +34,8 @@ from resolvers.attachments.targets import Outcome
 from resolvers.scope import Scope
 from tests.conftest import Clock
 from tests.resolvers.support.answers import GIVEN_TO_ALL, live_spaces, told
+from tests.resolvers.support.houses import House
+from tests.resolvers.support.mailbox import overtaken
 from tests.support import factories, invariants
 
 ScopeOf = Callable[..., Scope]
@@ -142,6 +144,17 @@ async def test_first_decision_wins_and_the_second_is_told_who_and_when(
         assert outcome.error is not None
         assert outcome.error.data == {"by": "Zoe Chief", "at": decided_at}
     assert await factories.traces() == before
+
+
+async def test_manager_dismissed_while_the_decision_waits_sees_the_request_no_more(
+    house: House, scope_of: ScopeOf
+) -> None:
+    async def dismiss(structure: Structure) -> None:
+        await Attachment.filter(structure=structure, user=house.secondary).update(role=Role.SIMPLE_USER)
+
+    asked = await factories.attachment(await factories.person(), house.structure, status=AttachmentStatus.PENDING)
+    act = requests.validate(scope_of(house.secondary), [Validation(asked.id)])
+    assert told(await overtaken(house.structure, act, dismiss)) == [[(NotFound, "validations", "0", "id")]]
 
 
 async def test_same_request_named_twice_is_validated_once_as_first_said(db: str, scope_of: ScopeOf) -> None:

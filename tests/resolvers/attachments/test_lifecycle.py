@@ -172,6 +172,13 @@ async def test_attachment_to_an_ended_structure_stays_stopped(house: House, scop
         await lifecycle.update(scope_of(house.principal), link.id, Change(end_given=True))
 
 
+async def test_attachment_to_an_ended_structure_may_still_be_given_an_end(house: House, scope_of: ScopeOf) -> None:
+    await Structure.filter(id=house.structure.id).update(status=StructureStatus.INACTIVE)
+    link = house.links["simple"]
+    await lifecycle.update(scope_of(house.principal), link.id, Change(valid_until=TODAY, end_given=True))
+    assert (await Attachment.get(id=link.id)).valid_until == TODAY
+
+
 async def test_reason_too_long_stops_nothing(house: House, scope_of: ScopeOf) -> None:
     async with refused((TooLong, "reason")):
         await lifecycle.deactivate(scope_of(house.principal), [house.links["simple"].id], "x" * 256)

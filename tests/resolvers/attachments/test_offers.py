@@ -1,6 +1,7 @@
 """The seat offered: made, accepted, declined, withdrawn, expired by the clock, and ended when the seat changes hands."""
 
 from collections.abc import Awaitable, Callable
+from datetime import date
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from models.errors.errors import (
     StructureInactive,
     SuccessorNotEligible,
 )
-from models.structures.structures import StructureStatus
+from models.structures.structures import Structure, StructureStatus
 from resolvers.accounts import accounts, deactivation
 from resolvers.accounts.deactivation import Succession
 from resolvers.attachments import lifecycle, offers, principal_manager, vacancies
@@ -26,7 +27,7 @@ from resolvers.scope import Scope
 from resolvers.structures import structures
 from tests.conftest import Clock
 from tests.resolvers.support.houses import House
-from tests.resolvers.support.mailbox import outcomes, refused
+from tests.resolvers.support.mailbox import outcomes, overtaken, refused
 from tests.support import factories, invariants
 
 ScopeOf = Callable[..., Scope]
@@ -133,12 +134,17 @@ async def test_bad_offers_are_refused_and_leave_nothing(house: House, scope_of: 
     out = await factories.person()
     sly = await factories.person(state="SUSPENDED")
     await factories.attachment(sly, house.structure)
+    ended, to_come = await factories.person(), await factories.person()
+    await factories.attachment(ended, house.structure, valid_until=date(2027, 3, 14))
+    await factories.attachment(to_come, house.structure, valid_from=date(2027, 3, 16))
     cases: list[tuple[int, int, Any]] = [
         (house.structure.id + 1, house.simple.id, (NotFound, "structure_id")),
         (house.structure.id, house.principal.id, (Invalid, "successor_id")),
         (house.structure.id, 10**6, (SuccessorNotEligible, "successor_id")),
         (house.structure.id, out.id, (SuccessorNotEligible, "successor_id")),
         (house.structure.id, sly.id, (SuccessorNotEligible, "successor_id")),
+        (house.structure.id, ended.id, (SuccessorNotEligible, "successor_id")),
+        (house.structure.id, to_come.id, (SuccessorNotEligible, "successor_id")),
     ]
     for structure_id, successor_id, problem in cases:
         async with refused(problem):
@@ -236,6 +242,26 @@ async def test_acceptance_against_withdrawal_has_one_outcome(house: House, scope
     expected = {ACCEPTED: house.simple, WITHDRAWN: house.principal}[await status_of(offer)]
     assert await principal_of(house) == expected.id
     await invariants.check(clock.now)
+
+
+async def test_offer_that_had_expired_is_no_offer_withdrawn_when_the_seat_goes_another_way(
+    house: House, scope_of: ScopeOf, clock: Clock
+) -> None:
+    offer = await offered(house, scope_of)
+    clock.advance(days=15)
+    await principal_manager.transfer(scope_of(house.principal), house.structure.id, house.secondary.id)
+    assert (await status_of(offer), offer.ended_at) == (EXPIRED, offer.expires_at)
+    assert (await factories.event_types())[:2] == ["SeatOffered", "SeatOfferExpired"]
+    assert "SeatOfferWithdrawn" not in await factories.event_types()
+
+
+async def test_manager_dismissed_while_the_act_waits_sees_the_offer_no_more(house: House, scope_of: ScopeOf) -> None:
+    async def dismiss(structure: Structure) -> None:
+        await Attachment.filter(structure=structure, user=house.secondary).update(role=Role.SIMPLE_USER)
+
+    offer = await offered(house, scope_of)
+    async with refused((NotFound, "id")):
+        await overtaken(house.structure, offers.accept(scope_of(house.secondary), offer.id), dismiss)
 
 
 async def test_offer_is_seen_by_the_managers_and_whom_it_is_made_to(house: House, scope_of: ScopeOf) -> None:

@@ -9,6 +9,7 @@ import pytest
 from models.accounts.accounts import Account, AccountState
 from models.attachments.attachments import Attachment, AttachmentStatus, Role
 from models.errors.errors import (
+    AlreadyPrincipalManager,
     DomainError,
     Forbidden,
     Invalid,
@@ -32,7 +33,7 @@ from resolvers.scope import Scope
 from resolvers.subscriptions import entitlements
 from tests.conftest import Clock
 from tests.resolvers.support.answers import GIVEN_TO_ALL, GIVEN_TO_MANAGERS, live_spaces, told
-from tests.resolvers.support.mailbox import refused
+from tests.resolvers.support.mailbox import overtaken, refused
 from tests.support import factories, invariants
 
 ScopeOf = Callable[..., Scope]
@@ -293,6 +294,7 @@ async def test_whoever_was_let_in_before_keeps_that_instant_when_appointed(
     await principal_manager.appoint(support, house.structure.id, house.simple.id, "gone")
     seat = await Attachment.get(id=house.links["simple"].id)
     assert (seat.decided_at, seat.role_since) == (factories.LONG_AGO, clock.now)
+    assert seat.valid_from == factories.LONG_AGO.date()
 
 
 async def test_whoever_was_to_come_is_there_with_their_spaces_from_the_day_of_the_appointment(
@@ -306,6 +308,29 @@ async def test_whoever_was_to_come_is_there_with_their_spaces_from_the_day_of_th
     begin = await SpaceSubscription.filter(user=named).values_list("effective_from", flat=True)
     assert set(begin) == {clock.now.date()}
     assert len(begin) == len(GIVEN_TO_MANAGERS)
+
+
+async def test_support_does_not_name_whoever_holds_the_seat(house: House, support: Scope) -> None:
+    async with refused((AlreadyPrincipalManager, "structure_id")):
+        await principal_manager.appoint(support, house.structure.id, house.principal.id, "asked in writing")
+
+
+@pytest.mark.parametrize("way", ["transfer", "removal"])
+async def test_holder_suspended_while_the_act_waits_hands_nothing_over(
+    house: House, scope_of: ScopeOf, way: str
+) -> None:
+    async def suspend(structure: Structure) -> None:
+        await Account.filter(id=house.principal.id).update(state=AccountState.SUSPENDED)
+
+    mine, structure, successor = scope_of(house.principal), house.structure, house.simple.id
+    if way == "transfer":
+        async with refused((Forbidden, "structure_id")):
+            await overtaken(structure, principal_manager.transfer(mine, structure.id, successor), suspend)
+    else:
+        act = lifecycle.remove(mine, [house.links["principal"].id], {structure.id: (successor, 0)})
+        assert told(await overtaken(structure, act, suspend)) == [[(Forbidden, "ids", "0")]]
+    assert (await roles(structure))[house.principal.id] is PM
+    assert await factories.traces() == (0, 0)
 
 
 async def test_suspended_secondary_managers_are_told_of_no_transfer(
