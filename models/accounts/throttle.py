@@ -114,7 +114,7 @@ async def _held(key: str, now: datetime, forgotten_after: timedelta = FORGOTTEN_
         " ON CONFLICT (key) DO UPDATE SET key = excluded.key",
         {"key": key, "now": now},
     )
-    brake = await Throttle.filter(key=key).select_for_update().get()
+    brake = await Throttle.filter(key=key).get()
     if now - brake.began_at >= forgotten_after:
         brake.tries, brake.began_at = 0, now
     return brake

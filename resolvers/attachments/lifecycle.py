@@ -108,7 +108,7 @@ async def remove(scope: Scope, ids: Sequence[int | None], successors: dict[int, 
         async with scope.transaction() as record:
             attachment, structure = await locked(scope, id, *path)
             own = attachment.user_id == actor.account_id
-            if own and attachment.role is Role.PRINCIPAL_MANAGER and attachment.is_live:
+            if own and attachment.role is Role.PRINCIPAL_MANAGER:
                 await _leave_principal_management(scope, record, attachment, structure, successors)
                 return attachment.id
             await _must(scope, DecisionAct.REMOVE, attachment, path)

@@ -56,7 +56,7 @@ async def change_role(scope: Scope, attachment_id: int, role: Role) -> None:
     async with scope.transaction() as record:
         attachment, structure = await locked(scope, attachment_id, "id")
         own = attachment.user_id == scope.signed_in().account_id
-        if own and attachment.role is Role.PRINCIPAL_MANAGER and attachment.is_live:
+        if own and attachment.role is Role.PRINCIPAL_MANAGER:
             raise SuccessorRequired("id", structure=structure.name)
         mine = await scope.role_on(structure.id)
         require(may_act(DecisionAct.CHANGE_ROLE, role=mine, target=attachment.role, own=own), "id")

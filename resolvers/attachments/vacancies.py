@@ -85,10 +85,7 @@ async def _tell_absent(scope: Scope, found: AbsentPrincipal) -> bool:
             or not await vacancies.waits_on(structure.id)
         ):
             return False
-        seen, held = (
-            vacancies.last_seen(principal),
-            principal_attachment.role is Role.PRINCIPAL_MANAGER and principal_attachment.is_live,
-        )
+        seen, held = vacancies.last_seen(principal), principal_attachment.role is Role.PRINCIPAL_MANAGER
         told = principal_attachment.absence_told_at is not None and principal_attachment.absence_told_at > seen
         if not held or told or principal.state is not AccountState.ACTIVE or seen > now - vacancies.ABSENT_AFTER:
             return False  # came back, or another worker told them

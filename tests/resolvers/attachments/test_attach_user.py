@@ -6,20 +6,22 @@ from typing import Any
 
 import pytest
 
-from models.accounts.accounts import AccountState
+from models.accounts.accounts import Account, AccountState
 from models.attachments import attachments as rows
 from models.attachments.attachments import Attachment, AttachmentStatus, Role
+from models.attachments.refused_structures import StructureRefusal
 from models.db.query import Selection
 from models.errors.errors import AlreadyAttached, Forbidden, Invalid, Missing, NotFound, ServiceNotEntitled, TooMany
 from models.events.events import Event
 from models.structures.services import Service
+from models.structures.structures import Structure
 from resolvers.attachments import attach_user
 from resolvers.attachments.attach_user import NewAttachment
 from resolvers.scope import Scope
 from tests.conftest import Clock
 from tests.resolvers.support.answers import GIVEN_TO_ALL, GIVEN_TO_MANAGERS, live_spaces
 from tests.resolvers.support.houses import House
-from tests.resolvers.support.mailbox import refused
+from tests.resolvers.support.mailbox import overtaken, refused
 from tests.support import factories, invariants
 
 ScopeOf = Callable[..., Scope]
@@ -78,6 +80,7 @@ async def test_gift_decides_the_persons_own_request(house: House, scope_of: Scop
     )
     assert id == asked.id
     assert await status_of(asked) is VALIDATED
+    assert (await Attachment.get(id=id)).role_since == clock.now
     event = await Event.get()
     assert (event.type, event.before["status"]) == ("AttachmentGiven", "PENDING")
     await invariants.check(clock.now)
@@ -118,6 +121,31 @@ async def test_gift_to_somebody_attached_already_is_refused(house: House, scope_
             await attach_user.attach(
                 scope_of(house.principal), NewAttachment(house.structure.id, person.login_email, SU, TODAY)
             )
+
+
+async def test_nobody_is_given_to_once_the_manager_is_dismissed_or_the_person_leaves_or_refuses_meanwhile(
+    house: House, scope_of: ScopeOf
+) -> None:
+    lea = await factories.person()
+    given = Gift(house.structure.id, lea.login_email, SU, TODAY)
+
+    async def dismiss(structure: Structure) -> None:
+        await Attachment.filter(structure=structure, user=house.secondary).update(role=SU)
+
+    async def leave(account: Account) -> None:
+        await account.update_from_dict({"state": AccountState.SUSPENDED}).save()
+
+    async def refuse(account: Account) -> None:
+        await StructureRefusal.create(account=account, structure=house.structure, refused_at=factories.LONG_AGO)
+        await account.update_from_dict({"state": AccountState.ACTIVE}).save()
+
+    async with refused((Forbidden, "structure_id")):
+        await overtaken(house.structure, attach_user.give(scope_of(house.secondary), given), dismiss)
+    for change in (leave, refuse):
+        await lea.update_from_dict({"state": AccountState.ACTIVE}).save()
+        async with refused((NotFound, "login_email")):
+            await overtaken(lea, attach_user.give(scope_of(house.principal), given), change)
+    assert await Attachment.filter(user=lea).count() == 0
 
 
 async def test_gift_replaces_an_ended_attachment(house: House, scope_of: ScopeOf, clock: Clock) -> None:

@@ -179,6 +179,14 @@ async def test_attachment_to_an_ended_structure_may_still_be_given_an_end(house:
     assert (await Attachment.get(id=link.id)).valid_until == TODAY
 
 
+async def test_principal_manager_who_changes_their_own_services_gets_no_mail(house: House, scope_of: ScopeOf) -> None:
+    sales = await Service.create(structure=house.structure, code="S1", name="Sales")
+    change = Change(service_ids=frozenset({sales.id}))
+    await lifecycle.update(scope_of(house.principal), house.links["principal"].id, change)
+    assert await factories.event_types() == ["AttachmentUpdated"]
+    assert await factories.mails() == []
+
+
 async def test_reason_too_long_stops_nothing(house: House, scope_of: ScopeOf) -> None:
     async with refused((TooLong, "reason")):
         await lifecycle.deactivate(scope_of(house.principal), [house.links["simple"].id], "x" * 256)

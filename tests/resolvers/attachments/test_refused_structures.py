@@ -7,7 +7,7 @@ from typing import Any
 from models.accounts.accounts import Account
 from models.attachments.attachments import Attachment, Role
 from models.attachments.refused_structures import StructureRefusal
-from models.errors.errors import NotFound
+from models.errors.errors import NotFound, TooMany
 from models.events.events import Event
 from models.mail.outbox import Mail
 from models.structures.structures import Structure
@@ -42,6 +42,17 @@ async def test_manager_of_a_refused_structure_hears_the_same_as_of_an_unknown_ad
     await attach_user.attach(scope_of(boss), new(other, person))  # other structures may
     await refused_structures.accept(scope_of(person), structure.id)
     await attach_user.attach(scope_of(boss), new(structure, person))
+
+
+async def test_address_of_whoever_refused_is_counted_as_an_unknown_one(db: str, scope_of: Scopes) -> None:
+    boss, person = await factories.person(), await factories.person()
+    structure = await factories.structure(boss)
+    await refused_structures.refuse(scope_of(person), structure.id)
+    for _ in range(20):
+        async with refused((NotFound, "login_email")):
+            await attach_user.give(scope_of(boss), gift(structure, person))
+    async with refused((TooMany, "login_email")):
+        await attach_user.give(scope_of(boss), gift(structure, person))
 
 
 async def test_refusal_is_the_persons_own_affair_and_made_once(db: str, scope_of: Scopes) -> None:

@@ -11,7 +11,6 @@ from structlog.testing import capture_logs
 
 from models.accounts.accounts import Account, AccountState
 from models.attachments.attachments import Attachment, AttachmentStatus, Role
-from models.db import database
 from models.errors.errors import DatabaseAway
 from models.mail.idempotency_keys import IdempotencyKey
 from models.mail.outbox import Mail
@@ -23,6 +22,7 @@ from resolvers.attachments import reminders, requests
 from resolvers.scope import Scope
 from tests.conftest import Clock
 from tests.resolvers.support.houses import House
+from tests.resolvers.support.mailbox import overtaken
 from tests.support import factories
 
 ScopeOf = Callable[..., Scope]
@@ -131,27 +131,22 @@ async def test_a_request_that_was_decided_gets_no_reminder(
     assert (await factories.traces(), await IdempotencyKey.all().count()) == ((0, 0), 0)
 
 
-async def test_a_request_decided_while_the_job_waits_for_it_gets_no_reminder(
-    house: House, scope_of: ScopeOf, clock: Clock
+@pytest.mark.parametrize("change", ["decided", "requester stopped", "managers stopped"])
+async def test_a_request_that_is_over_since_the_job_found_it_gets_no_reminder(
+    house: House, scope_of: ScopeOf, clock: Clock, change: str
 ) -> None:
-    request = await attachment_request(await factories.person(), house.structure, clock.now)
+    requester = await factories.person()
+    request = await attachment_request(requester, house.structure, clock.now)
     clock.advance(days=7)
-    held, go = asyncio.Event(), asyncio.Event()
 
-    async def decide() -> None:
-        async with database.transaction():
-            locked = await Structure.filter(id=house.structure.id).select_for_update(no_key=True).get()
-            held.set()
-            await go.wait()
-            await Attachment.filter(id=request.id, structure_id=locked.id).update(status=AttachmentStatus.REMOVED)
+    async def happen(structure: Structure) -> None:
+        if change == "decided":
+            await Attachment.filter(id=request.id).update(status=AttachmentStatus.REMOVED)
+        else:
+            stopped = [requester.id] if change == "requester stopped" else [house.principal.id, house.secondary.id]
+            await Account.filter(id__in=stopped).update(state=AccountState.SUSPENDED)
 
-    deciding = asyncio.create_task(decide())
-    await held.wait()
-    reminding = asyncio.create_task(reminders.remind_of_attachments(scope_of()))
-    await asyncio.sleep(0.3)
-    go.set()
-    await deciding
-    assert await reminding == 0
+    assert await overtaken(house.structure, reminders.remind_of_attachments(scope_of()), happen) == 0
     assert (await factories.traces(), await IdempotencyKey.all().count()) == ((0, 0), 0)
 
 
