@@ -115,7 +115,7 @@ async def accept(scope: Scope, id: int | None) -> int:
         require(offer.successor_id == scope.signed_in().account_id, "id")
         await _end(scope, record, offer, OfferStatus.ACCEPTED, PrincipalManagerOfferAccepted)
         principal_attachment = await attachments.principal_of(structure.id)
-        assert principal_attachment is not None  # the holder's: an offer ends when another takes over or they are stopped
+        assert principal_attachment is not None  # theirs who made the offer, which ends with their role
         await principal_manager.hand_over(scope, record, structure, principal_attachment, offer.successor_id, "id")
     return offer.id
 

@@ -127,7 +127,7 @@ async def test_nobody_is_given_to_once_the_manager_is_dismissed_or_the_person_le
     house: House, scope_of: ScopeOf
 ) -> None:
     lea = await factories.person()
-    given = Gift(house.structure.id, lea.login_email, SU, TODAY)
+    given = NewAttachment(house.structure.id, lea.login_email, SU, TODAY)
 
     async def dismiss(structure: Structure) -> None:
         await Attachment.filter(structure=structure, user=house.secondary).update(role=SU)
@@ -140,11 +140,11 @@ async def test_nobody_is_given_to_once_the_manager_is_dismissed_or_the_person_le
         await account.update_from_dict({"state": AccountState.ACTIVE}).save()
 
     async with refused((Forbidden, "structure_id")):
-        await overtaken(house.structure, attach_user.give(scope_of(house.secondary), given), dismiss)
+        await overtaken(house.structure, attach_user.attach(scope_of(house.secondary), given), dismiss)
     for change in (leave, refuse):
         await lea.update_from_dict({"state": AccountState.ACTIVE}).save()
         async with refused((NotFound, "login_email")):
-            await overtaken(lea, attach_user.give(scope_of(house.principal), given), change)
+            await overtaken(lea, attach_user.attach(scope_of(house.principal), given), change)
     assert await Attachment.filter(user=lea).count() == 0
 
 

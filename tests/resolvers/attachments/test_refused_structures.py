@@ -50,9 +50,9 @@ async def test_address_of_whoever_refused_is_counted_as_an_unknown_one(db: str, 
     await refused_structures.refuse(scope_of(person), structure.id)
     for _ in range(20):
         async with refused((NotFound, "login_email")):
-            await attach_user.give(scope_of(boss), gift(structure, person))
+            await attach_user.attach(scope_of(boss), new(structure, person))
     async with refused((TooMany, "login_email")):
-        await attach_user.give(scope_of(boss), gift(structure, person))
+        await attach_user.attach(scope_of(boss), new(structure, person))
 
 
 async def test_refusal_is_the_persons_own_affair_and_made_once(db: str, scope_of: Scopes) -> None:
