@@ -34,7 +34,7 @@ def main(folder: str) -> None:
     for instruction, rest in steps((ROOT / "Dockerfile").read_text("utf-8")):
         moved = ABSOLUTE.sub(f"{folder}/", f" {rest}").strip()
         if instruction == "RUN" and (("chown" not in rest and " -o " not in rest) or os.geteuid() == 0):
-            print(f"RUN {moved}", file=sys.stderr, flush=True)  # noqa: T201
+            print(f"RUN {moved}", file=sys.stderr, flush=True)
             subprocess.run(moved, shell=True, check=True, cwd=folder)  # noqa: S602
         elif instruction == "COPY" and not rest.startswith("--from"):
             source, target = shlex.split(moved)

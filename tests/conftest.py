@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import asyncpg
 import httpx
@@ -21,6 +22,7 @@ from models.db import database
 from resolvers.scope import Office, Scope
 
 POSTGRES = os.environ.get("TEST_POSTGRES_URL", "postgres://postgres@127.0.0.1:5432")
+_NO_PARAMETERS = SimpleNamespace(params={})
 TABLES_KEPT = "'tortoise_migrations'"
 
 
@@ -29,6 +31,16 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     reasons = Counter(report.longrepr[2] for report in terminalreporter.stats.get("skipped", []))
     for reason, tests in reasons.items():
         terminalreporter.write_line(f"{tests} skipped: {reason.removeprefix('Skipped: ')}")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The quick loop is on SQLite: what runs on PostgreSQL is left to the whole one."""
+    for item in items:
+        if (
+            isinstance(item, pytest.Function)
+            and "postgres" in getattr(item, "callspec", _NO_PARAMETERS).params.values()
+        ):
+            item.add_marker(pytest.mark.slow)
 
 
 class Clock:

@@ -209,13 +209,15 @@ async def with_living_links(now: datetime) -> list[Mail]:
 
 
 async def waiting() -> tuple[int, datetime | None]:
-    """How many mails wait to be sent, and since when the oldest does.
+    """How many mails wait to be sent, wishes that may become one included, and since when the oldest does.
 
     Raises:
         DatabaseAway: when the database can't be reached.
     """
     rows = await database.fetch(
-        "SELECT COUNT(*) AS number, MIN(created_at) AS since FROM outbox WHERE state = 'PENDING'", {}
+        "SELECT COUNT(*) AS number, MIN(since) AS since FROM (SELECT created_at AS since FROM outbox"
+        " WHERE state = 'PENDING' UNION ALL SELECT at AS since FROM wishes) waiting",
+        {},
     )
     since = rows[0]["since"]
     return rows[0]["number"], datetime.fromisoformat(since) if isinstance(since, str) else since

@@ -31,7 +31,7 @@ from models.structures import identifiers, services
 from models.structures.identifiers import IdentifierType
 from models.structures.structures import STRUCTURES
 from models.subscriptions.spaces import SpaceCode
-from resolvers.attachments.targets import MOST_AT_ONCE
+from resolvers.bulk import MOST_AT_ONCE
 from resolvers.scope import Record, Scope
 
 MOST_RECORDED = 500

@@ -24,8 +24,9 @@ from models.events.events import UserAttached
 from models.structures import structures
 from models.structures.structures import Structure
 from resolvers import mail_limits, periods
+from resolvers.asked_services import entitled
 from resolvers.attachments.requests import make_room
-from resolvers.attachments.targets import entitled, keep, service_names, state_of
+from resolvers.attachments.targets import keep, service_names, state_of
 from resolvers.policy import Right, has, may_manage, require
 from resolvers.scope import Record, Scope
 from resolvers.subscriptions import entitlements

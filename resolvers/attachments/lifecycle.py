@@ -26,9 +26,11 @@ from models.events.events import AttachmentDeactivated, AttachmentReactivated, A
 from models.structures import structures
 from models.structures.structures import Structure
 from resolvers import periods
+from resolvers.asked_services import entitled
 from resolvers.attachments import principal_manager
 from resolvers.attachments.requests import LONGEST_COMMENT
-from resolvers.attachments.targets import Outcome, each, entitled, keep, locked, service_names, state_of, tell
+from resolvers.attachments.targets import keep, locked, service_names, state_of, tell
+from resolvers.bulk import Outcome, each
 from resolvers.policy import Right, has, may_act, may_manage, require
 from resolvers.scope import Record, Scope
 from resolvers.subscriptions import entitlements

@@ -36,7 +36,9 @@ from models.events.events import (
 from models.structures import structures
 from models.structures.structures import Structure
 from resolvers import mail_limits, periods
-from resolvers.attachments.targets import Outcome, each, entitled, keep, locked, service_names, state_of, tell
+from resolvers.asked_services import entitled
+from resolvers.attachments.targets import keep, locked, service_names, state_of, tell
+from resolvers.bulk import Outcome, each
 from resolvers.policy import may_act, require
 from resolvers.scope import Record, Scope
 from resolvers.subscriptions import entitlements

@@ -1,30 +1,15 @@
-"""What acts on attachments share: the row found, seen, locked; many at once; its event kept and its user told."""
-
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from typing import TypeVar
+"""What acts on attachments share: the row found, seen, locked; its event kept and its user told."""
 
 from mailer.facts import Message
 from models.accounts import accounts
 from models.accounts.accounts import AccountState
 from models.attachments import attachments
 from models.attachments.attachments import Attachment
-from models.errors.errors import DomainError, Invalid, NotFound, ServiceNotEntitled, TooMany
+from models.errors.errors import NotFound
 from models.events.events import Fact
 from models.structures import services, structures
 from models.structures.structures import Structure
 from resolvers.scope import Record, Scope
-
-MOST_AT_ONCE = 100
-Key = TypeVar("Key", bound=int | None)
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one element of a bulk act: the attachment it was done on, or why it was refused."""
-
-    id: int | None
-    error: DomainError | None = None
 
 
 async def locked(scope: Scope, attachment_id: int | None, *path: str) -> tuple[Attachment, Structure]:
@@ -77,52 +62,6 @@ async def tell(scope: Scope, attachment: Attachment, message: Message) -> None:
     user = await accounts.lock(attachment.user_id)
     if user.state is AccountState.ACTIVE:
         await scope.mail(message, user)
-
-
-async def each(
-    ids: Sequence[Key], argument: str, act: Callable[[Key, tuple[str, ...]], Awaitable[int]], *below: str
-) -> list[Outcome]:
-    """The act on every element, each in its own transaction: one that is refused doesn't undo the others.
-
-    A refusal with no path of its own is about the id, which stands `below` the element.
-
-    Raises:
-        TooMany: when there are more than 100; then nothing is done.
-    """
-    if len(ids) > MOST_AT_ONCE:
-        raise TooMany(argument, most=MOST_AT_ONCE)
-    outcomes: list[Outcome] = []
-    seen: set[int] = set()
-    for place, id in enumerate(ids):
-        path = (argument, str(place))
-        try:
-            if id is not None and id in seen:
-                raise Invalid(rule="twice")
-            outcomes.append(Outcome(await act(id, path)))
-        except DomainError as error:
-            for single in error.each():
-                single.path = single.path or (*path, *below)
-            outcomes.append(Outcome(None, error))
-        if id is not None:
-            seen.add(id)
-    return outcomes
-
-
-async def entitled(
-    scope: Scope, structure_id: int, service_ids: set[int | None], *path: str, among: set[int] | None = None
-) -> set[int]:
-    """The ids, once every one is an active service of the structure, and one of `among` when given.
-
-    Raises:
-        ServiceNotEntitled: otherwise.
-    """
-    wanted = {id for id in service_ids if id is not None}
-    found = await services.of_structure(structure_id, wanted)
-    today = scope.today()
-    good = {id for id, service in found.items() if service.is_active_on(today)}
-    if None in service_ids or wanted - good or (among is not None and wanted - among):
-        raise ServiceNotEntitled(*path)
-    return wanted
 
 
 async def service_names(attachment_id: int) -> tuple[str, ...]:

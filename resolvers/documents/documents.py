@@ -31,9 +31,8 @@ from models.errors.errors import (
     refuse_if_any,
 )
 from models.events.events import DocumentAdded, DocumentRemoved, DocumentUpdated
-from resolvers import storage
-from resolvers.attachments import targets
-from resolvers.attachments.targets import Outcome
+from resolvers import bulk, storage
+from resolvers.bulk import Outcome
 from resolvers.documents import sweeps
 from resolvers.scope import Scope
 
@@ -144,7 +143,7 @@ async def remove(scope: Scope, ids: Sequence[int | None]) -> list[Outcome]:
         await sweeps.discard_soon(scope, document)
         return document.id
 
-    return await targets.each(ids, "ids", act)
+    return await bulk.each(ids, "ids", act)
 
 
 async def _locked(scope: Scope, id: int | None, *path: str) -> Document:

@@ -18,7 +18,7 @@ from models.errors.errors import (
     refuse_if_any,
 )
 from resolvers import storage, tickets
-from resolvers.attachments.targets import MOST_AT_ONCE
+from resolvers.bulk import MOST_AT_ONCE
 from resolvers.documents import documents
 from resolvers.scope import Scope
 from resolvers.storage import ContentMissing

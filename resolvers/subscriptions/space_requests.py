@@ -35,7 +35,8 @@ from models.subscriptions import subscriptions
 from models.subscriptions.spaces import ALWAYS_THERE
 from models.subscriptions.subscriptions import SpaceSubscription, SpaceSubscriptionStatus
 from resolvers import mail_limits, periods
-from resolvers.attachments.targets import Outcome, each, entitled
+from resolvers.asked_services import entitled
+from resolvers.bulk import Outcome, each
 from resolvers.policy import Right, has, may_manage, require
 from resolvers.scope import Scope
 from resolvers.subscriptions import terms

@@ -16,7 +16,7 @@ from resolvers.attachments import attachment_lists, lifecycle, principal_manager
 from resolvers.attachments.attach_user import NewAttachment
 from resolvers.attachments.lifecycle import Change
 from resolvers.attachments.requests import NewRequest, Validation
-from resolvers.attachments.targets import Outcome
+from resolvers.bulk import Outcome
 from resolvers.structures import structures
 from schema.accounts.users import User
 from schema.attachments.deciders import Deciders, deciders_of

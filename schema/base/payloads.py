@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import strawberry
 
-from resolvers.attachments.targets import Outcome
+from resolvers.bulk import Outcome
 from schema.base import ids
 from schema.base.context import Info
 from schema.base.user_errors import ERRORS, UserError, user_errors

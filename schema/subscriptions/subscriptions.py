@@ -16,7 +16,7 @@ from models.subscriptions.subscriptions import (
 from resolvers import policy
 from resolvers.accounts import users
 from resolvers.attachments import attachment_lists
-from resolvers.attachments.targets import Outcome
+from resolvers.bulk import Outcome
 from resolvers.structures import structures
 from resolvers.subscriptions import grants, space_requests, subscription_lists
 from resolvers.subscriptions.terms import Terms

@@ -167,7 +167,7 @@ WORDS: Words = {
     ),
     "PrincipalManagerPresent": (
         "Le gestionnaire principal peut agir : sa place n'est pas à reprendre.",
-        "The principal manager can act: the principal management is not vacant.",
+        "The principal manager can act: there is no vacancy.",
     ),
     "PrincipalManagerNotYetClaimable": (
         "Le gestionnaire principal, absent, a été averti : sa place pourra être reprise à partir du {at}.",

@@ -25,6 +25,8 @@ from tests.graph.support.apps import ask, served, settings_of
 from tests.resolvers.support.mailbox import token_of
 from tests.support import factories
 
+pytestmark = pytest.mark.slow
+
 SIGN_UP = """mutation { signUp(input: {loginEmail: "noor@people.example", firstName: "Noor", lastName: "Vasseur",
   language: EN, acceptTerms: true}) { acknowledged } }"""
 NOWHERE = "postgres://nobody@127.0.0.1:1/none"

@@ -12,6 +12,8 @@ from tests.graph.support.apps import ask, served, settings_of
 from tests.graph.support.servers import Server
 from tests.support import factories
 
+pytestmark = pytest.mark.slow
+
 SIGN_UP_AS = """mutation ($email: String!) { signUp(input: {loginEmail: $email, firstName: "Noor", lastName: "V",
   language: EN, acceptTerms: true}) { acknowledged errors { code } } }"""
 

@@ -20,6 +20,8 @@ from tests.graph.support.apps import SIGN_IN, ask, served, settings_of
 from tests.resolvers.support.mailbox import assert_untold
 from tests.support import factories
 
+pytestmark = pytest.mark.slow
+
 RECORD = """mutation ($input: [RecordActivityInput!]!) { recordActivities(input: $input) {
   recorded errors { code path message } } }"""
 ME = "{ me { loginEmail } }"

@@ -25,6 +25,8 @@ from tests.graph.support.bursts import DONE, Call, Change
 from tests.graph.support.remains import Post, Remains
 from tests.graph.support.servers import Server, free_port
 
+pytestmark = pytest.mark.slow
+
 ROUNDS = int(os.environ.get("RATTACHE_KILL_ROUNDS", "2"))
 SEED = int(os.environ.get("RATTACHE_KILL_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
 MOST_ANSWERS = 40 if ROUNDS <= 2 else 100  # before the kill: the ordinary suite is spared the longer bursts

@@ -12,6 +12,8 @@ from tests.graph.cli.test_commands import HEADER, run
 from tests.graph.support.apps import settings_of
 from tests.graph.support.servers import Server
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def generous() -> Iterator[None]:

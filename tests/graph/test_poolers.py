@@ -19,6 +19,8 @@ from tests.graph.support.apps import SIGN_IN, ask, served, settings_of
 from tests.graph.support.servers import free_port
 from tests.support import factories
 
+pytestmark = pytest.mark.slow
+
 PGBOUNCER = shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin")
 CONFIGURATION = """[databases]
 * = user={user} host={host} port={port}

@@ -21,6 +21,8 @@ from tests.graph.support.forms import add, bearer
 from tests.support import factories
 from tests.support.proxies import Proxy
 
+pytestmark = pytest.mark.slow
+
 ME = "{ me { firstName } }"
 LONGEST = 60.0  # a test's own patience: without bounds, nothing is answered in it
 

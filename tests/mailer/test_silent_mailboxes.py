@@ -27,6 +27,8 @@ from tests.mailer.support import posts
 from tests.mailer.support.letters import LETTERHEAD, SEALER, parsed
 from tests.mailer.support.posts import Post
 
+pytestmark = pytest.mark.slow
+
 MAILS = int(os.environ.get("RATTACHE_MAILS", "200"))
 LONG = 60  # for which a test waits; mailboxes keep silent longer, unless they are told to speak
 SILENCE = Patience(connect=300, step=300, end=300)

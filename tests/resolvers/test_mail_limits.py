@@ -17,7 +17,7 @@ from resolvers.accounts import profiles
 from resolvers.attachments import attach_user, requests
 from resolvers.attachments.attach_user import NewAttachment
 from resolvers.attachments.requests import NewRequest
-from resolvers.attachments.targets import Outcome
+from resolvers.bulk import Outcome
 from resolvers.scope import Scope
 from resolvers.subscriptions import space_requests
 from resolvers.subscriptions.terms import Terms

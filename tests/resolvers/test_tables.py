@@ -18,7 +18,7 @@ from models.subscriptions.subscriptions import SpaceSubscriptionStatus
 from resolvers.attachments import lifecycle, principal_manager, requests
 from resolvers.attachments.lifecycle import Change
 from resolvers.attachments.requests import Validation
-from resolvers.attachments.targets import Outcome
+from resolvers.bulk import Outcome
 from resolvers.scope import Scope
 from resolvers.subscriptions import space_requests
 from tests.support import factories

@@ -91,7 +91,7 @@ async def test_support_hears_why_nobody_is_appointed(ask: Ask) -> None:
     assert [answer["appointPrincipalManager"]["errors"] for answer in answers] == [
         [{"code": "CONFLICT", "message": message, "path": ["structureId"]}]
         for message in (
-            "The principal manager can act: the seat is not vacant.",
+            "The principal manager can act: there is no vacancy.",
             "This person is the structure's principal manager already.",
         )
     ]

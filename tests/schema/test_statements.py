@@ -19,6 +19,8 @@ from schema.base.context import Context
 from tests.schema.conftest import Ask
 from tests.support import factories
 
+pytestmark = pytest.mark.slow
+
 MY_ACCOUNT = """{ me { displayed: firstName loginEmail user { displayName } sessions { id }
   attachments(first: 50) { totalCount pageInfo { hasNextPage } edges { cursor node {
     id role status inEffect validFrom validUntil viewerActs decidedBy { displayName }

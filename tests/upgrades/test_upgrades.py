@@ -32,6 +32,8 @@ from tests.graph.support.live import Reader, ask, listening
 from tests.mailer.support.posts import Post, opened
 from tests.upgrades.make import SECRET_KEY
 
+pytestmark = pytest.mark.slow
+
 HERE = Path(__file__).parent
 NAMES = sorted(path.stem for path in HERE.glob("*.json"))
 PASSWORD = "Une porte verte, 3 marches"

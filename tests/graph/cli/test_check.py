@@ -26,6 +26,8 @@ from tests.graph.cli.test_commands import run
 from tests.graph.support.apps import settings_of
 from tests.support.proxies import Proxy
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def s3_proxy(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Proxy, str]]:

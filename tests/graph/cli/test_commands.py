@@ -26,6 +26,8 @@ from resolvers.scope import Scope
 from tests.graph.support.apps import settings_of
 from tests.graph.support.servers import ROOT, Server
 
+pytestmark = pytest.mark.slow
+
 SNAPSHOT = ROOT / "schema" / "schema.graphql"
 HEADER = "TypeIdentifiant;Identifiant;RaisonSociale;Adresse;CodePostal;Ville;CodePays"
 

@@ -22,6 +22,8 @@ from graph.settings import Settings
 from tests.conftest import new_postgres, on_server
 from tests.graph.support.servers import Server, Worker
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[3]
 STEPS: list[tuple[str, str]] = list(
     runpy.run_path(str(ROOT / ".ci/image.py"))["steps"]((ROOT / "Dockerfile").read_text("utf-8"))

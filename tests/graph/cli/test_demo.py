@@ -23,6 +23,8 @@ from tests.graph.cli.test_commands import run
 from tests.graph.support.apps import SIGN_IN, ask, served, settings_of
 from tests.support import factories, invariants
 
+pytestmark = pytest.mark.slow
+
 WORLD = """{ me { attachments(first: 10) { edges { node { role status structure { name kind } } } }
   attachmentsToReview(first: 10) { totalCount } activities { totalCount } } }"""
 TABLES: tuple[Any, ...] = (Account, Structure, Attachment, Event, Mail, OneTimeToken, Activity, ApiKey)

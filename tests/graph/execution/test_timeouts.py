@@ -21,6 +21,8 @@ from tests.graph.support.apps import settings_of
 from tests.graph.support.live import STATUS, Reader, open_streams, token_for
 from tests.support import factories
 
+pytestmark = pytest.mark.slow
+
 CHANGE = 'mutation { updateAccount(input: {phone: "0123456789"}) { errors { code } } }'
 SENTENCES = {
     "fr": "L'opération a été interrompue au bout de 1 secondes : voyez ce qui en est fait avant de recommencer.",

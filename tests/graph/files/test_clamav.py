@@ -13,6 +13,8 @@ from graph.files.clamav import Clamd
 from models.errors.errors import NoVerdict, StorageAway
 from tests.support.proxies import Proxy
 
+pytestmark = pytest.mark.slow
+
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 EICAR = b"X5O!P%@AP[4\\PZX54(P^)7CC)7}$EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*"
 

@@ -20,6 +20,8 @@ from tests.graph.support import forms
 from tests.graph.support.servers import Server
 from tests.support import factories
 
+pytestmark = pytest.mark.slow
+
 LIMIT, MEBIBYTE = 4 * 1024 * 1024, 1024 * 1024
 SIGN_IN = "mutation($e: String!, $p: String!) { signIn(input: {loginEmail: $e, password: $p}) { token } }"
 

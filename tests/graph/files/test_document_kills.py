@@ -30,6 +30,8 @@ from tests.graph.support.servers import Server
 from tests.resolvers.support.files import stored
 from tests.support import factories
 
+pytestmark = pytest.mark.slow
+
 ROUNDS = int(os.environ.get("RATTACHE_KILL_ROUNDS", "1"))
 CONTENT = MARK.encode() + bytes(700_000)
 REMOVE = "mutation($ids: [ID!]!) { removeDocuments(ids: $ids) { results { errors { code } } } }"

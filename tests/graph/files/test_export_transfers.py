@@ -21,6 +21,8 @@ from tests.graph.support.downloads import cells, running, search_url, token_of, 
 from tests.graph.support.servers import Server
 from tests.support import factories
 
+pytestmark = pytest.mark.slow
+
 MANY_READERS = database.POOL_SIZE + 3
 
 

@@ -12,6 +12,8 @@ import uvicorn
 from graph.http.body_limit import Bodies
 from tests.graph.support import toys
 
+pytestmark = pytest.mark.slow
+
 MODULES = os.environ.get("RATTACHE_NODE_MODULES", "")
 AUDIT = """
 const { auditServer } = require('graphql-http');

@@ -9,6 +9,8 @@ import pytest
 from graph.http.body_limit import Bodies
 from tests.graph.support import forms, toys
 
+pytestmark = pytest.mark.slow
+
 BODY = b'{"query": "{ hello }"}'
 
 

@@ -12,6 +12,8 @@ from tests.graph.support.apps import served, settings_of
 from tests.graph.support.servers import Server
 from tests.graph.support.wire import Wire, head
 
+pytestmark = pytest.mark.slow
+
 PUBLIC = {"public_url": "https://accounts.example", "smtp_url": "smtp://127.0.0.1:1", "graphiql": True}
 STATIC = ("/static/pages/style.css", "/static/graphiql/graphiql.js")
 PAGES = (

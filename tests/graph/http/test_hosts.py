@@ -9,6 +9,8 @@ import pytest
 from graph.http import hosts
 from tests.graph.support.apps import ask, served, settings_of
 
+pytestmark = pytest.mark.slow
+
 PUBLIC: dict[str, Any] = {"public_url": "https://accounts.example:8443", "smtp_url": "smtp://127.0.0.1:1"}
 PLACES = ("/", "/graphql", "/graphql/", "/schema.graphql", "/account/activate", "/account/activate/", "/static/pages",
           "/documents/download?signed=x", "//evil.example/", "/nowhere")  # fmt: skip

@@ -15,6 +15,8 @@ from models.errors.errors import RateLimited
 from tests.graph.support.apps import SIGN_IN, ask, served, settings_of
 from tests.support.proxies import Proxy
 
+pytestmark = pytest.mark.slow
+
 TWO = RateLimitItemPerMinute(2)
 REDIS = "redis://127.0.0.1:6379"
 NOWHERE = "redis://127.0.0.1:1"

@@ -33,6 +33,8 @@ from tests.graph.support.apps import settings_of
 from tests.graph.support.live import STATUS, Reader, ask, codes, ended, open_streams, token_for
 from tests.support import factories
 
+pytestmark = pytest.mark.slow
+
 SPACES = """subscription ($structure: ID, $after: String) {
   spaceSubscriptionStatusChanged(structureId: $structure, after: $after) {
     cursor previousStatus status spaceSubscription { id space { code } } actor { displayName } } }"""

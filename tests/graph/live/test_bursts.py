@@ -21,6 +21,8 @@ from tests.graph.support.apps import settings_of
 from tests.graph.support.live import Reader, open_streams, token_for
 from tests.support import factories
 
+pytestmark = pytest.mark.slow
+
 STREAMS = 10
 ACTIVITIES = 500  # as many as one call may record
 OPERATIONS = 1_000

@@ -18,6 +18,8 @@ from tests.graph.support.processes import Place
 from tests.graph.support.servers import Server
 from tests.support import factories
 
+pytestmark = pytest.mark.slow
+
 MODULES = os.environ.get("RATTACHE_NODE_MODULES", "")
 LIBRARIES = ("graphql-ws", "graphql-sse", "@apollo/client", "ws")
 SCRIPT = Path(__file__).parent / "clients.cjs"

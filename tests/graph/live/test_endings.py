@@ -20,6 +20,8 @@ from tests.graph.support.live import STATUS, Reader, ask, codes, token_for
 from tests.graph.support.processes import Place
 from tests.support import factories
 
+pytestmark = pytest.mark.slow
+
 WITHIN_SECONDS = 2.0
 ERRORS = "{ errors { code } }"
 RESULTS = "{ results { errors { code } } errors { code } }"

@@ -12,6 +12,8 @@ import pytest
 
 from tests.graph.support.servers import Server
 
+pytestmark = pytest.mark.slow
+
 MODULES = os.environ.get("RATTACHE_NODE_MODULES", "")
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome") or ""
 SCRIPT = Path(__file__).parent / "graphiql.cjs"

@@ -20,6 +20,8 @@ from tests.graph.support.apps import settings_of
 from tests.graph.support.live import STATUS, Reader, codes, ended, token_for
 from tests.support import factories
 
+pytestmark = pytest.mark.slow
+
 ME = "{ me { firstName } }"
 
 

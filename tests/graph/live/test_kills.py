@@ -30,6 +30,8 @@ from tests.graph.support.processes import two_servers
 from tests.graph.support.servers import Server
 from tests.support import factories
 
+pytestmark = pytest.mark.slow
+
 ROUNDS = int(os.environ.get("RATTACHE_LIVE_ROUNDS", "1"))
 SEED = int(os.environ.get("RATTACHE_LIVE_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
 WRITERS, READERS = 20, 5

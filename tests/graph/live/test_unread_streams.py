@@ -21,6 +21,8 @@ from tests.graph.support.servers import Server
 from tests.graph.support.wire import Wire, head
 from tests.support import factories
 
+pytestmark = pytest.mark.slow
+
 MEBIBYTE = 1024 * 1024
 SILENT = 8
 ACTIVITIES = 500  # as many as one call may record

@@ -14,6 +14,8 @@ from graph.live.wakeups import Wakeups
 from models.db import database
 from tests.support.proxies import Proxy
 
+pytestmark = pytest.mark.slow
+
 REDIS = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379")
 
 

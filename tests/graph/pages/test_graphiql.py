@@ -11,6 +11,8 @@ from starlette.testclient import TestClient
 
 from graph.pages import graphiql, layout
 
+pytestmark = pytest.mark.slow
+
 SDL = Path(__file__).parents[3] / "schema" / "schema.graphql"
 
 

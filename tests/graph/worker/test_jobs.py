@@ -31,6 +31,8 @@ from tests.graph.support.apps import SIGN_IN, served, settings_of
 from tests.graph.support.servers import COMMAND, ROOT, Server
 from tests.support import factories
 
+pytestmark = pytest.mark.slow
+
 SECOND = timedelta(seconds=1)
 SOON = timedelta(milliseconds=20)
 PATIENCE = 30

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
+import pytest
 
 from mailer import messages, outbox
 from mailer.outbox import Recipient
@@ -13,6 +14,8 @@ from models.mail.outbox import Mail, MailState
 from tests.graph.cli.test_commands import run
 from tests.graph.support.servers import Worker
 from tests.graph.worker.test_jobs import until
+
+pytestmark = pytest.mark.slow
 
 REFUSING = """from graph.cli.main import main
 from models.errors.codes import ErrorCode

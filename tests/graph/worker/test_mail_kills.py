@@ -25,6 +25,8 @@ from tests.mailer.support import posts
 from tests.mailer.support.letters import bodies
 from tests.mailer.support.posts import Post
 
+pytestmark = pytest.mark.slow
+
 KILLS = int(os.environ.get("RATTACHE_MAIL_KILLS", "2"))
 # The post stops answering at these; before the claim and before the record, the database stops instead.
 HELD_BY_THE_POST = ("greeting", "MAIL", "RCPT", "DATA", "content", "end")

@@ -9,6 +9,8 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from mailer import messages, outbox
 from mailer.outbox import Letter, Recipient
 from mailer.seals import Sealer
@@ -19,6 +21,8 @@ from tests.graph.worker.test_jobs import environment, started, until
 from tests.mailer.support import posts
 from tests.mailer.support.posts import Post
 from tests.support.proxies import Proxy
+
+pytestmark = pytest.mark.slow
 
 SILENCES = int(os.environ.get("RATTACHE_MAIL_PAUSES", "2"))
 LEASE_SECONDS = 1

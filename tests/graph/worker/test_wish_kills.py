@@ -19,6 +19,8 @@ from tests.graph.support.servers import Server
 from tests.graph.worker.test_jobs import until
 from tests.support import factories
 
+pytestmark = pytest.mark.slow
+
 ROUNDS = int(os.environ.get("RATTACHE_KILL_ROUNDS", "1"))
 WISHES = """mutation ($known: String!, $new: String!) { requestPasswordReset(loginEmail: $known) { acknowledged }
   signUp(input: {loginEmail: $new, firstName: "Noor", lastName: "Vasseur", acceptTerms: true}) { acknowledged } }"""

@@ -2,6 +2,7 @@
 
 from datetime import date, timedelta
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -10,6 +11,8 @@ from models.attachments.attachments import AttachmentStatus
 from models.structures.structures import StructureStatus
 from models.subscriptions.access import AccessReason, Situation
 from models.subscriptions.subscriptions import SpaceSubscriptionStatus
+
+pytestmark = pytest.mark.slow
 
 START = date(2027, 1, 1)
 HORIZON = 90

@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Awaitable
 
+import pytest
+
 from models.accounts.accounts import Account, AccountState, Language
 from models.attachments.attachments import Attachment, AttachmentStatus, Role
 from models.errors.errors import RequestAlreadyDecided
@@ -17,6 +19,8 @@ from resolvers.structures.structures import Particulars
 from tests.conftest import Clock
 from tests.resolvers.support.crowds import MANY, TODAY, ScopeOf, kinds, principal, together
 from tests.support import factories, invariants
+
+pytestmark = pytest.mark.slow
 
 
 # ------------------------------------------------------------------ decisions

@@ -19,6 +19,8 @@ from tests.resolvers.support.mailbox import overtaken
 from tests.support import factories, invariants
 from tests.support.factories import PASSWORD
 
+pytestmark = pytest.mark.slow
+
 ROUNDS = range(6)
 SUSPENDED = AccountState.SUSPENDED
 

@@ -22,6 +22,8 @@ from tests.resolvers.support.houses import House
 from tests.resolvers.support.mailbox import overtaken
 from tests.support import factories, invariants
 
+pytestmark = pytest.mark.slow
+
 
 async def test_fifty_transfers_and_removals_leave_one_principal_manager_at_every_read(
     db: str, scope_of: ScopeOf, clock: Clock

@@ -30,7 +30,7 @@ from models.structures.services import Service
 from models.structures.structures import Structure, StructureStatus
 from resolvers.attachments import requests
 from resolvers.attachments.requests import Validation
-from resolvers.attachments.targets import Outcome
+from resolvers.bulk import Outcome
 from resolvers.scope import Scope
 from tests.conftest import Clock
 from tests.resolvers.support.answers import GIVEN_TO_ALL, live_spaces, told

@@ -21,7 +21,7 @@ from models.structures.structures import Structure, StructureKind
 from resolvers.attachments import attach_user, offers, requests
 from resolvers.attachments.attach_user import NewAttachment
 from resolvers.attachments.requests import NewRequest
-from resolvers.attachments.targets import Outcome
+from resolvers.bulk import Outcome
 from resolvers.scope import Office, Scope
 from resolvers.structures import structures
 from resolvers.structures.structures import Particulars

@@ -28,6 +28,8 @@ from resolvers.structures import structures
 from tests.resolvers.machines.machines import IDENTIFIERS, MOST_PEOPLE, SUPPORT, Machine
 from tests.support import invariants
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = int(os.environ.get("MACHINE_EXAMPLES", "40"))
 STEPS = int(os.environ.get("MACHINE_STEPS", "60"))
 

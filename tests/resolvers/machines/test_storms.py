@@ -18,13 +18,15 @@ from models.subscriptions.subscriptions import SpaceSubscription
 from resolvers.accounts import accounts, deactivation
 from resolvers.attachments import lifecycle, offers, principal_manager, requests, vacancies
 from resolvers.attachments.requests import NewRequest, Validation
-from resolvers.attachments.targets import Outcome
+from resolvers.bulk import Outcome
 from resolvers.scope import Scope
 from resolvers.subscriptions import grants, space_requests, spaces
 from resolvers.subscriptions.terms import Terms
 from tests.conftest import Clock
 from tests.resolvers.support.houses import House
 from tests.support import factories, invariants
+
+pytestmark = pytest.mark.slow
 
 ScopeOf = Callable[..., Scope]
 TODAY = date(2027, 3, 15)

@@ -7,7 +7,7 @@ from models.errors.errors import DomainError
 from models.structures.structures import Structure
 from models.subscriptions import spaces
 from models.subscriptions.subscriptions import LIVE, SpaceSubscription
-from resolvers.attachments.targets import Outcome
+from resolvers.bulk import Outcome
 
 Problem = tuple[type[DomainError], *tuple[str, ...]]
 GIVEN_TO_ALL = {str(code) for code in spaces.GIVEN_TO_ALL}

@@ -14,7 +14,7 @@ from models.attachments.attachments import Attachment, AttachmentStatus, Role
 from models.db import database
 from models.errors.errors import DomainError, RateLimited, Unauthenticated
 from models.structures.structures import Structure
-from resolvers.attachments.targets import Outcome
+from resolvers.bulk import Outcome
 from resolvers.scope import Scope
 
 MANY = 50
