@@ -14,7 +14,9 @@ import pytest
 
 from mailer import folders, messages, outbox
 from mailer.courier import Courier, delay
+from mailer.digests import ActivityDigest
 from mailer.facts import LinkToken, Message
+from mailer.failures import HoldLost, PermanentFailure, RecipientRefused, ServerAway, ServerCrowded
 from mailer.outbox import Recipient
 from mailer.samples import NOW, TOKEN
 from mailer.seals import Sealer
@@ -26,6 +28,7 @@ from models.mail.mail_attempts import Try
 from models.mail.outbox import Mail, MailState
 from tests.mailer.conftest import Server
 from tests.mailer.support.letters import LETTERHEAD, SEALER, bodies
+from tests.support import factories
 
 pytestmark = pytest.mark.usefixtures("db")
 
@@ -303,6 +306,73 @@ async def test_courier_that_is_slow_keeps_its_mails_from_others() -> None:
     assert await courier_over(Slow(0)).run_once(NOW + timedelta(seconds=0.6)) == 0
     assert await work == 4
     assert len(set(slow.sent)) == 4
+
+
+class Failing(Slow):
+    """A way out that nothing passes."""
+
+    def __init__(self, failure: Exception) -> None:
+        super().__init__(0)
+        self.failure, self.tries = failure, 0
+
+    async def send(self, message: EmailMessage, may_finish: Callable[[], bool]) -> str:
+        self.tries += 1
+        raise self.failure
+
+
+async def test_server_that_is_away_is_tried_once_for_the_whole_batch() -> None:
+    for _ in range(3):
+        await put()
+    failing = Failing(ServerAway("nobody there"))
+    assert await courier_over(failing).run_once(NOW) == 3
+    assert failing.tries == 1
+    assert [mail.last_error for mail in await outbox.listed()] == ["nobody there"] * 3
+
+
+async def test_mail_whose_lease_is_lost_on_the_way_is_given_back_untried() -> None:
+    await put()
+    failing = Failing(HoldLost())
+    assert await courier_over(failing).run_once(NOW) == 1
+    mail = await only()
+    assert (failing.tries, mail.state, mail.attempts, mail.lease_owner) == (1, MailState.PENDING, 0, None)
+
+
+async def test_mail_whose_lease_is_lost_before_its_turn_is_not_begun() -> None:
+    await put()
+    slow = Slow(0)
+    assert await courier_over(slow, lease=timedelta(0)).run_once(NOW) == 1
+    mail = await only()
+    assert (slow.sent, mail.state, mail.attempts, mail.lease_owner) == ([], MailState.PENDING, 0, None)
+
+
+async def test_mail_of_a_crowded_server_ends_with_its_time() -> None:
+    await put()
+    crowded = courier_over(Failing(ServerCrowded("too many connections")))
+    assert await crowded.run_once(NOW + timedelta(days=2, hours=23)) == 1
+    mail = await only()
+    assert (mail.state, mail.attempts) == (MailState.PENDING, 0)
+    assert await crowded.run_once(NOW + timedelta(days=3)) == 1
+    assert (await only()).state is MailState.EXHAUSTED
+
+
+async def test_address_that_a_server_refuses_is_marked_and_told_in_the_history() -> None:
+    lea = await factories.person(contact_email=LEA.address)
+    await put(to=Recipient(LEA.address, "FR", account_id=lea.id))
+    await courier_over(Failing(PermanentFailure("552 too much", 552))).run_once(NOW)
+    assert await factories.event_types() == []
+    await put(to=Recipient(LEA.address, "FR", account_id=lea.id))
+    await courier_over(Failing(RecipientRefused("550 no such mailbox", 550))).run_once(NOW)
+    await lea.refresh_from_db()
+    assert lea.contact_email_refusal == "550 no such mailbox"
+    assert await factories.event_types() == ["ContactEmailRefused"]
+
+
+async def test_digest_that_concerns_its_reader_no_more_is_not_sent() -> None:
+    reader = await factories.person()
+    await put(ActivityDigest(until=NOW, total=1, ids=(1,)), to=Recipient(LEA.address, "FR", account_id=reader.id))
+    slow = Slow(0)
+    assert await courier_over(slow).run_once(NOW) == 1
+    assert (slow.sent, (await only()).state) == ([], MailState.WITHDRAWN)
 
 
 async def test_stopped_courier_finishes_the_mail_in_hand_and_gives_the_others_back() -> None:
