@@ -110,6 +110,7 @@ def test_decision_keeps_who_and_when_and_refusal_its_reason() -> None:
     validated, refused = row(PENDING), row(PENDING)
     validated.validate(7, NOW)
     refused.refuse(8, "unknown here", NOW)
+    assert validated.role_since == NOW
     assert (validated.decided_by_id, validated.decided_at, validated.refusal_reason) == (7, NOW, None)
     assert (refused.decided_by_id, refused.decided_at, refused.refusal_reason) == (8, NOW, "unknown here")
 
