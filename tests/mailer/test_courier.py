@@ -297,13 +297,27 @@ class Slow:
     async def close(self) -> None: ...
 
 
+class Held(Slow):
+    """A way out through which nothing goes until it is released."""
+
+    def __init__(self) -> None:
+        super().__init__(0)
+        self.reached, self.released = asyncio.Event(), asyncio.Event()
+
+    async def send(self, message: EmailMessage, may_finish: Callable[[], bool]) -> str:
+        self.reached.set()
+        await self.released.wait()
+        return await super().send(message, may_finish)
+
+
 async def test_courier_that_is_slow_keeps_its_mails_from_others() -> None:
     for _ in range(4):
         await put()
-    slow = Slow(0.25)
-    work = asyncio.create_task(courier_over(slow, lease=timedelta(seconds=0.3)).run_once(NOW))
-    await asyncio.sleep(0.6)
-    assert await courier_over(Slow(0)).run_once(NOW + timedelta(seconds=0.6)) == 0
+    slow = Held()
+    work = asyncio.create_task(courier_over(slow, lease=timedelta(seconds=2)).run_once(NOW))
+    await asyncio.sleep(3)  # longer than its lease, which it prolongs
+    assert await courier_over(Slow(0)).run_once(NOW + timedelta(seconds=3)) == 0
+    slow.released.set()
     assert await work == 4
     assert len(set(slow.sent)) == 4
 
@@ -378,11 +392,13 @@ async def test_digest_that_concerns_its_reader_no_more_is_not_sent() -> None:
 async def test_stopped_courier_finishes_the_mail_in_hand_and_gives_the_others_back() -> None:
     for _ in range(3):
         await put()
-    slow, wake = Slow(0.2), asyncio.Event()
+    slow, wake = Held(), asyncio.Event()
     courier = courier_over(slow)
     work = asyncio.create_task(courier.run(wake, lambda: NOW))
-    await asyncio.sleep(0.1)
+    await slow.reached.wait()
     work.cancel()
+    await asyncio.sleep(0)
+    slow.released.set()
     with pytest.raises(asyncio.CancelledError):
         await work
     assert len(slow.sent) == 1
