@@ -24,12 +24,15 @@ class Event(Model):
     actor: fields.ForeignKeyNullableRelation[Account] = fields.ForeignKeyField(
         "models.Account", on_delete=fields.RESTRICT, null=True, related_name="events_as_actor"
     )
+    actor_id: int | None
     subject: fields.ForeignKeyNullableRelation[Account] = fields.ForeignKeyField(
         "models.Account", on_delete=fields.RESTRICT, null=True, related_name="events_as_subject"
     )
+    subject_id: int | None
     structure: fields.ForeignKeyNullableRelation[Structure] = fields.ForeignKeyField(
         "models.Structure", on_delete=fields.RESTRICT, null=True, related_name="events"
     )
+    structure_id: int | None
     attachment: fields.ForeignKeyNullableRelation[Attachment] = fields.ForeignKeyField(
         "models.Attachment", on_delete=fields.RESTRICT, null=True, related_name="events"
     )

@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.client import HTTPConnection
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -132,7 +133,7 @@ def resident(process: int) -> int:
     raise ProcessLookupError(process)
 
 
-async def watch(client: httpx.AsyncClient, process: int, until: asyncio.Future[object]) -> Measures:
+async def watch(client: httpx.AsyncClient, process: int, until: asyncio.Future[Any]) -> Measures:
     """Ask small questions one after the other, and look at the memory after each, until told to stop."""
     found = Measures()
     while not until.done():

@@ -1,5 +1,6 @@
 """A real SMTP server that does what a test tells it to."""
 
+import asyncio
 from collections.abc import Iterator
 from email.message import EmailMessage
 
@@ -32,10 +33,12 @@ class Server:
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         if self.drops:
             self.drops -= 1
+            assert isinstance(server.transport, asyncio.WriteTransport)
             server.transport.abort()
             return "250 lost"
         answer = self.data_answers.pop(0) if self.data_answers else "250 OK"
         if answer.startswith("250"):
+            assert isinstance(envelope.content, bytes)
             self.taken.append(parsed(envelope.content))
             self.sessions.add(id(session))
         return answer

@@ -61,7 +61,7 @@ def courier_to(port: int, seed: int = 1) -> Courier:
 async def put(number: int = 1, account: Account | None = None) -> None:
     for index in range(number):
         to = Recipient(
-            account.contact_email if account else f"reader{index}@people.example", "EN", account and account.id
+            account.contact_email if account else f"reader{index}@people.example", "EN", account.id if account else None
         )
         await outbox.enqueue(CHANGED, to=to, sealer=SEALER, now=NOW)
 

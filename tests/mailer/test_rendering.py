@@ -1,9 +1,12 @@
 """What mails say: every message in both languages, the same facts in both forms, and nothing typed acts as markup."""
 
 import re
+from collections.abc import Callable
 from dataclasses import fields, replace
 from datetime import date, datetime
+from email.message import EmailMessage
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from jinja2 import UndefinedError, meta, nodes
@@ -15,6 +18,7 @@ from mailer.rendering import TEMPLATES
 from mailer.samples import NAME, NOW, SAMPLES, TOKEN
 from mailer.seals import SealBroken, Sealer
 from mailer.wording import MODES, PHRASES
+from models.attachments.attachments import Role
 from models.mail.outbox import Mail
 from models.subscriptions.spaces import WORDING
 from tests.mailer.support.letters import LETTERHEAD, SEALER, bodies, parsed
@@ -48,6 +52,13 @@ def composed(mail: Mail, letterhead: rendering.Letterhead = LETTERHEAD) -> tuple
     return read["Subject"].replace("\u00a0", " "), _unbroken(text), _unbroken(html)
 
 
+def _source(mail: EmailMessage) -> str:
+    """The HTML part as it is written."""
+    html = mail.get_body(("html",))
+    assert html is not None
+    return str(html.get_content())
+
+
 def _unbroken(text: str) -> str:
     """The text without the joiners that nobody sees, which keep it from being made a link."""
     return text.replace("\u2060", "")
@@ -72,6 +83,9 @@ def test_reader_of_text_and_reader_of_html_learn_the_same(message: Message, lang
     for section in letter.sections:
         said += [section.heading, *(text for line in section.lines for text in (line.text, " · ".join(line.details)))]
     if isinstance(message, LinkMessage):
+        assert letter.action is not None
+        assert letter.url is not None
+        assert letter.expires is not None
         said += [letter.action, letter.url, letter.expires]
         assert letter.url == f"https://portail.example/account/{message.page}?token={TOKEN}"
         assert f"{message.expires_at.hour + 1:02}:05" in letter.expires
@@ -91,7 +105,7 @@ def test_reader_of_text_and_reader_of_html_learn_the_same(message: Message, lang
 )
 def test_every_fact_of_a_message_is_told(message: Message, language: str) -> None:
     _, text, _ = composed(row(message, language))
-    told = {
+    told: dict[str, Callable[[Any], str]] = {
         "NoneType": lambda value: "",
         "str": lambda value: " ".join(value.split()),
         "date": lambda value: str(value.year),
@@ -123,7 +137,7 @@ def test_every_fact_of_a_message_is_told(message: Message, language: str) -> Non
             messages.UserAttached(
                 structure="Alpha",
                 by="Claire",
-                role=messages.Role.SIMPLE_USER,
+                role=Role.SIMPLE_USER,
                 valid_from=date(2026, 12, 1),
                 valid_until=None,
             ),
@@ -177,7 +191,7 @@ def test_stranger_cannot_add_headers_lines_or_markup() -> None:
     assert read["Bcc"] is None
     assert read["Cc"] is None
     assert [address.addr_spec for address in read["To"].addresses] == ["lea@demo.example"]
-    html = read.get_body(("html",)).get_content()
+    html = _source(read)
     assert "<script" not in html
     assert "<b>" not in html
     text, visible = bodies(read)
@@ -225,7 +239,7 @@ def test_client_application_receives_the_links_when_there_is_one() -> None:
 
 def test_html_works_on_a_phone_in_the_dark_and_without_images() -> None:
     read = rendering.compose(row(SAMPLES[0]), letterhead=LETTERHEAD, sealer=SEALER)
-    html = read.get_body(("html",)).get_content()
+    html = _source(read)
     for needed in ('name="viewport"', "prefers-color-scheme: dark", 'lang="fr"', "max-width:600px"):
         assert needed in html
     for absent in ("<img", "<script", "src=", "@import", "url("):
@@ -296,10 +310,9 @@ def test_both_languages_say_the_same(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(MESSAGES))
 def test_every_fact_of_a_message_is_known_to_its_templates(name: str) -> None:
     given = {fact.name for fact in fields(MESSAGES[name])} | {"language", "time_zone", "fact"}
-    if issubclass(MESSAGES[name], digests.PeriodicalMessage):
-        given |= digests.particulars(
-            SAMPLES_BY_NAME[name], samples.rows_of(SAMPLES_BY_NAME[name]), "fr", "UTC", ""
-        ).keys()  # type: ignore[arg-type]
+    sample = SAMPLES_BY_NAME[name]
+    if isinstance(sample, digests.PeriodicalMessage):
+        given |= digests.particulars(sample, samples.rows_of(sample), "fr", "UTC", "").keys()
     source = (TEMPLATES / name / "fr.txt").read_text(encoding="utf-8")
     assert meta.find_undeclared_variables(rendering.WORDS.parse(source)) <= given
 
@@ -343,11 +356,11 @@ def test_a_digest_invites_to_attest_a_rejection_and_leads_there(
     language: str, invitation: str, url: str | None
 ) -> None:
     _, progress, refused = samples.rows_of(SAMPLES_BY_NAME["activity_digest"])
-    refused = SimpleNamespace(**{**vars(refused), "url": url})
+    leading: Any = SimpleNamespace(**{**vars(refused), "url": url})
     message = digests.ActivityDigest(until=NOW, total=2, ids=(2, 3))
     mail = row(message, language=language)
     composed = parsed(
-        rendering.compose(mail, letterhead=LETTERHEAD, sealer=SEALER, rows=[progress, refused]).as_bytes()
+        rendering.compose(mail, letterhead=LETTERHEAD, sealer=SEALER, rows=[progress, leading]).as_bytes()
     )
     place = url or "https://portail.example"
     for text in bodies(composed):

@@ -1,6 +1,7 @@
 """Pages of a connection: how many rows, where from, and what a bad cursor or size is told."""
 
 import base64
+from typing import Any
 
 import pytest
 
@@ -42,7 +43,8 @@ def test_page_with_a_wrong_argument_is_refused_by_its_name(
 
 
 def test_cursor_leads_back_to_its_row() -> None:
-    found = connection_of(Slice([Row("été", 7), Row("hiver", 9)], keys=("folded_name", "id")))
+    rows: list[Any] = [Row("été", 7), Row("hiver", 9)]
+    found = connection_of(Slice(rows, keys=("folded_name", "id")))
     assert page_of(None, found.edges[0].cursor, None, found.page_info.end_cursor) == Page(
         size=20, after=("été", 7), before=("hiver", 9)
     )

@@ -106,7 +106,7 @@ async def _delivered(scope: Scope, field: str) -> str:
     """`ok`, `nothing`, or the code of the refusal."""
     document = f"subscription {{ answer: {field} }}".replace("<start>", f'"{text_of(Position())}"')
     stream = await schema.subscribe(document, context_value=Context(scope=scope))
-    async for result in stream:  # type: ignore[union-attr]
+    async for result in stream:
         if result.errors:
             original: Any = result.errors[0].original_error
             return {"Unauthenticated": "UNAUTHENTICATED"}.get(type(original).__name__) or str(original.code)

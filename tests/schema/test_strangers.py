@@ -86,7 +86,7 @@ async def test_nobody_is_told_to_sign_in_before_anything_else_is_looked_at(
             for place, (argument, given) in enumerate(field.args.items())
             if isinstance(given.type, GraphQLNonNull) or turn % 2
         }
-        asked = {"variable_values": values, "context_value": Context(scope=scope_of())}
+        asked: dict[str, Any] = {"variable_values": values, "context_value": Context(scope=scope_of())}
         document = _document(root, name, field)
         if root == "Subscription":
             stream = await schema.subscribe(document, **asked)

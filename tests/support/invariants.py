@@ -188,8 +188,8 @@ def _states_are_those_of_the_last_event(
         assert event.occurred_at <= now, f"event {event.id} lies in the future"
         if event.attachment_id is not None:  # type: ignore[attr-defined]
             told[event.attachment_id] |= event.after  # type: ignore[attr-defined]
-        elif event.subject_id is not None and "state" in event.after:  # type: ignore[attr-defined]
-            states[event.subject_id] = event.after["state"]  # type: ignore[attr-defined]
+        elif event.subject_id is not None and "state" in event.after:
+            states[event.subject_id] = event.after["state"]
     for id, state in states.items():
         assert accounts[id].state == state, f"account {id} is {accounts[id].state}, its last event says {state}"
     for id, after in told.items():

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -182,7 +183,7 @@ async def _house() -> tuple[Account, Account, Structure]:
         (SpaceCode.HOME, SubscriptionMode.READ, date(2026, 1, 5), SpaceSubscriptionStatus.VALIDATED),
         (SpaceCode.LEGAL_FEES, SubscriptionMode.READ, date(2026, 1, 5), SpaceSubscriptionStatus.PENDING),
     ):
-        decided = {"decided_at": factories.LONG_AGO} if status == "VALIDATED" else {}
+        decided: dict[str, Any] = {"decided_at": factories.LONG_AGO} if status == "VALIDATED" else {}
         await SpaceSubscription.create(
             user=lea, structure=structure, space=space, mode=mode, effective_from=since, status=status,
             requested_at=factories.LONG_AGO, **decided,
@@ -241,8 +242,7 @@ async def test_support_gets_any_structures_users_until_it_isnt_support_any_more(
         support = await factories.person(platform_role=PlatformRole.SUPPORT)
         url = await users_url(client, support, structure) or ""
         assert len(cells((await client.get(url)).content)) == 5
-        support.platform_role = None
-        await support.save()
+        await support.update_from_dict({"platform_role": None}).save()
         _refused(await client.get(url))
 
 

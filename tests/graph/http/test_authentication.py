@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -140,7 +141,7 @@ async def test_the_device_cookie_lets_its_owner_in_while_others_guess(tmp_path: 
         client.cookies.clear()
         for _ in range(6):
             await ask(client, SIGN_IN, email=ada.login_email, password="Wrong-Password-2026")
-        right = {"email": ada.login_email, "password": factories.PASSWORD}
+        right: dict[str, Any] = {"email": ada.login_email, "password": factories.PASSWORD}
         limited = await ask(client, SIGN_IN, **right)
         assert limited["errors"][0]["extensions"]["code"] == "RATE_LIMITED"
         let_in = await ask(client, SIGN_IN, {"cookie": f"{DEVICE_COOKIE}={device}"}, **right)

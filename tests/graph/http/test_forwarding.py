@@ -7,7 +7,6 @@ from typing import Any
 
 import httpx
 import pytest
-from starlette.types import Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from graph.cli import serve
@@ -60,13 +59,14 @@ async def test_a_proxy_is_known_by_its_address_whichever_listener_it_comes_to(
 ) -> None:
     seen: list[str] = []
 
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
         seen.append(scope["client"][0])
 
     trusted = serve.proxies(settings_of(tmp_path, forwarded_allow_ips=named))["forwarded_allow_ips"]
     headers = [(b"x-forwarded-for", b"203.0.113.9")]
-    scope: dict[str, Any] = {"type": "http", "client": (source, 1), "headers": headers, "scheme": "http"}
-    await ProxyHeadersMiddleware(app, trusted)(scope, None, None)
+    scope: Any = {"type": "http", "client": (source, 1), "headers": headers, "scheme": "http"}
+    unused: Any = None
+    await ProxyHeadersMiddleware(app, trusted)(scope, unused, unused)
     assert seen == ["203.0.113.9" if is_believed else source]
 
 

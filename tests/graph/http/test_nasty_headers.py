@@ -23,8 +23,8 @@ PATTERNS = (
 )  # fmt: skip
 POST = ("POST", "/graphql", {"content-type": "application/json"})
 GET = ("GET", "/graphql?query={__typename}", {"graphql-require-preflight": "1"})
-PAGE = ("GET", "/account/activate/link", {})
-FILE = ("GET", "/static/pages/style.css", {})
+PAGE: tuple[str, str, dict[str, str]] = ("GET", "/account/activate/link", {})
+FILE: tuple[str, str, dict[str, str]] = ("GET", "/static/pages/style.css", {})
 # A request that comes to where the header is looked at, and the beginnings by which it is looked at more closely.
 OPENINGS: dict[str, tuple[tuple[str, str, dict[str, str]], tuple[str, ...]]] = {
     "accept": (POST, ("", 'application/json;charset="')),
@@ -72,7 +72,7 @@ async def test_a_client_sends_a_nasty_header_and_costs_little(
     async with served(settings, sends=False) as client:
         for value in (value for opening in openings for value in shapes(opening, 32 * 1024)):
             headers = {name.encode(): given.encode("latin-1") for name, given in {**right, header: value}.items()}
-            taken = []
+            taken: list[float] = []
             while not taken or (len(taken) < 3 and min(taken) > MOST_SECONDS):
                 began = time.process_time()
                 await client.request(method, path, headers=headers, content=b"{}" if method == "POST" else None)

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -113,7 +114,7 @@ async def test_messages_wait_unparsed_while_the_application_is_busy(monkeypatch:
 
 def test_a_pace_lets_so_many_through_and_more_as_time_goes_by(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
-    monkeypatch.setattr(sockets.time, "monotonic", lambda: now)
+    monkeypatch.setattr(time, "monotonic", lambda: now)
     pace = Pace(at_once=10, a_second=2)
     pace.spend(9)
     assert pace.wait() == 0

@@ -23,6 +23,7 @@ from models.attachments.attachments import Attachment, AttachmentStatus, Role
 from models.events import events
 from models.events.events import AttachmentDeactivated, Event
 from models.structures.structures import Structure
+from models.subscriptions.spaces import SpaceCode
 from models.subscriptions.subscriptions import SpaceSubscriptionStatus
 from resolvers.scope import Office
 from schema import schema
@@ -122,7 +123,7 @@ async def test_spaces_accounts_and_activities_reach_those_whom_they_concern(url:
     home = await house()
     cursor = (await ask(url, CURSOR, home.token))["liveCursor"]
     space = await factories.subscription(
-        home.user, home.structure, "COMMITMENTS", status=SpaceSubscriptionStatus.PENDING
+        home.user, home.structure, SpaceCode.COMMITMENTS, status=SpaceSubscriptionStatus.PENDING
     )
     activity = await factories.activity(home.structure, await factories.integration(), title="Paid")
     token = await token_for(home.user)
@@ -296,7 +297,7 @@ async def test_what_depends_on_the_reader_is_executed_for_each(url: str) -> None
 async def test_each_reader_is_answered_in_their_own_language(url: str) -> None:
     home = await house()
     label = "subscription { spaceSubscriptionStatusChanged { spaceSubscription { space { label } } } }"
-    space = await factories.subscription(home.user, home.structure, "COMMITMENTS")
+    space = await factories.subscription(home.user, home.structure, SpaceCode.COMMITMENTS)
     async with (
         Reader.at(url, home.token, additional_headers={"Accept-Language": "fr"}) as french,
         Reader.at(url, home.token, additional_headers={"Accept-Language": "en"}) as english,
@@ -326,7 +327,7 @@ async def test_a_reader_that_stops_reading_is_cut_off_and_takes_up_again_by_its_
         await slow.subscribe(long)
         await quick.subscribe(STATUS)
         await open_streams(url, 2)
-        slow.connection.transport.pause_reading()  # type: ignore[attr-defined]
+        slow.connection.transport.pause_reading()
         facts = [
             AttachmentDeactivated(
                 subject_id=home.user.id, structure_id=home.structure.id, attachment_id=home.attachment.id,
@@ -339,7 +340,7 @@ async def test_a_reader_that_stops_reading_is_cut_off_and_takes_up_again_by_its_
             await events.append(*facts, actor_id=None, at=datetime.now(UTC))
         quickly = [(await quick.delivery(60))["cursor"] for _ in range(100 * rounds)]
         await ended(url, "SLOW_READER")
-        slow.connection.transport.resume_reading()  # type: ignore[attr-defined]
+        slow.connection.transport.resume_reading()
         seen: list[str] = []
         assert await slow.close_code(keep=seen) == 4413
     assert seen == quickly[: len(seen)]

@@ -64,7 +64,8 @@ class Events:
 
     async def read(self) -> tuple[str, Any]:
         """The next event and its data; comments are let pass."""
-        event, data = "", []
+        event = ""
+        data: list[str] = []
         async for line in self.lines:
             name, _, value = line.partition(":")
             if not line and event:

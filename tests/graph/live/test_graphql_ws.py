@@ -191,7 +191,7 @@ async def test_too_many_of_one_source_are_refused(sqlite_template: Path, tmp_pat
 
 
 # ------------------------------------------------------------------ messages
-ODD = [
+ODD: list[str | bytes] = [
     b"\x00\x01",
     "",
     "hello",
@@ -386,7 +386,7 @@ async def test_a_reader_that_reads_nothing_is_cut_off_and_hinders_nobody(
     _, token = await signed_in()
     async with Reader.at(url, token, max_queue=1) as slow, Reader.at(url, token) as quick:
         big = "{ __schema { types { name description fields { name description args { name description } } } } }"
-        slow.connection.transport.pause_reading()  # type: ignore[attr-defined]
+        slow.connection.transport.pause_reading()
         for number in range(120):
             await slow.subscribe(big, str(number))
             if number % 20 == 0:
@@ -394,7 +394,7 @@ async def test_a_reader_that_reads_nothing_is_cut_off_and_hinders_nobody(
                 assert await quick.delivery(60) == {"firstName": "Ada"}
                 await quick.read(60)
         await ended(url, "SLOW_READER")
-        slow.connection.transport.resume_reading()  # type: ignore[attr-defined]
+        slow.connection.transport.resume_reading()
         assert await slow.close_code() == 4413
 
 
@@ -406,10 +406,10 @@ async def test_a_reader_that_never_reads_again_is_given_up_with_what_waits_for_i
     _, token = await signed_in()
     async with Reader.at(url, token, max_queue=1) as slow:
         big = "{ __schema { types { name description fields { name description args { name description } } } } }"
-        slow.connection.transport.pause_reading()  # type: ignore[attr-defined]
+        slow.connection.transport.pause_reading()
         for number in range(120):
             await slow.subscribe(big, str(number))
         await ended(url, "SLOW_READER")
         await asyncio.sleep(1)
-        slow.connection.transport.resume_reading()  # type: ignore[attr-defined]
+        slow.connection.transport.resume_reading()
         assert await slow.close_code() is None  # cut, with nothing said

@@ -105,10 +105,10 @@ async def silent_socket(url: str, token: str, number: int) -> AsyncIterator[Told
     """A WebSocket whose client reads nothing once it has subscribed."""
     async with Reader.at(url, token, max_queue=1) as reader:
         await reader.subscribe(wide(number))
-        reader.connection.transport.pause_reading()  # type: ignore[attr-defined]
+        reader.connection.transport.pause_reading()
 
         async def told() -> Any:
-            reader.connection.transport.resume_reading()  # type: ignore[attr-defined]
+            reader.connection.transport.resume_reading()
             return await reader.close_code(PATIENCE)
 
         yield told

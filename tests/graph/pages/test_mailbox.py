@@ -9,6 +9,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from graph.http.accept import LANGUAGES
 from graph.pages import layout, mail_previews, mailbox
 from mailer.rendering import Letterhead
 from mailer.samples import SAMPLES
@@ -153,7 +154,7 @@ def test_a_reader_before_the_first_mail_is_told_there_is_none(tmp_path: Path) ->
     browser = TestClient(Starlette(routes=mailbox.routes(tmp_path / "none")), "http://localhost")
     page = browser.get("/mails?lang=fr")
     assert page.status_code == 200
-    assert layout.TEXTS[layout.LANGUAGES["fr"]]["mails"]["none"] in page.text
+    assert layout.TEXTS[LANGUAGES["fr"]]["mails"]["none"] in page.text
 
 
 def test_a_reader_sees_how_each_message_would_read(folder: Path) -> None:

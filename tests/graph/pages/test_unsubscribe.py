@@ -112,12 +112,12 @@ async def test_a_mail_program_stops_them_by_one_post_and_a_scanner_by_none(post:
             assert opened.status_code == 200
         assert await wants(person)
         assert await Event.filter(type="ActivityNotificationsStopped").count() == 0
-        sent: dict[str, Any] = {
+        forms: dict[str, dict[str, Any]] = {
             "multipart": {"files": {name: (None, value) for name, value in ONE_CLICK.items()}},
             "urlencoded": {"data": ONE_CLICK},
             "empty": {},
-        }[form]
-        stopped = await client.post(address, headers={"origin": "https://mail.example"}, **sent)
+        }
+        stopped = await client.post(address, headers={"origin": "https://mail.example"}, **forms[form])
         assert (stopped.status_code, stopped.history) == (200, [])
         assert "set-cookie" not in stopped.headers
         assert not await wants(person)

@@ -16,6 +16,7 @@ from graph.http import multipart
 from models.accounts import wishes as waiting
 from models.accounts.wishes import WishKind
 from models.documents.documents import Document
+from models.events.events import DocumentAdded
 from resolvers import storage
 from resolvers.accounts import links, wishes
 from resolvers.documents import documents, sweeps
@@ -72,7 +73,7 @@ def _receiving() -> None:
         if part.filename is not None and MARK in part.filename and part.size > 300_000:
             die()
 
-    multipart.Part.take = dying  # type: ignore[method-assign]
+    multipart.Part.take = dying  # type: ignore[assignment, method-assign]
 
 
 def _amid_the_content() -> None:
@@ -90,14 +91,12 @@ def _amid_the_content() -> None:
 
 
 def _before_the_commit() -> None:
-    saved = documents.DocumentAdded
-
     def dying(**given: Any) -> Any:
         if MARK in given["after"]["filename"]:
             die()
-        return saved(**given)
+        return DocumentAdded(**given)
 
-    documents.DocumentAdded = dying  # type: ignore[assignment, misc]
+    documents.DocumentAdded = dying  # type: ignore[assignment, attr-defined]
 
 
 def _after_the_deletion() -> None:

@@ -1,5 +1,6 @@
 """From which status a space subscription may be decided or removed, and what is kept of it."""
 
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
 
 import pytest
@@ -11,6 +12,9 @@ from tests.support.factories import LONG_AGO
 
 PENDING, VALIDATED, REFUSED, REMOVED = SpaceSubscriptionStatus
 NOW = LONG_AGO + timedelta(days=30)
+DECISIONS: tuple[Callable[[SpaceSubscription], object], ...] = (
+    lambda row: row.validate(7, NOW), lambda row: row.refuse(7, "not needed", NOW)
+)  # fmt: skip
 
 
 def subscription(status: SpaceSubscriptionStatus, decided_at: datetime | None) -> SpaceSubscription:
@@ -32,7 +36,7 @@ def test_request_is_decided_once_by_whom_and_when() -> None:
 
 @pytest.mark.parametrize("status", [VALIDATED, REFUSED, REMOVED])
 def test_decided_request_tells_since_when_it_is(status: SpaceSubscriptionStatus) -> None:
-    for decide in (lambda row: row.validate(7, NOW), lambda row: row.refuse(7, "not needed", NOW)):
+    for decide in DECISIONS:
         row = subscription(status, LONG_AGO)
         with pytest.raises(RequestAlreadyDecided) as refusal:
             decide(row)
@@ -41,7 +45,7 @@ def test_decided_request_tells_since_when_it_is(status: SpaceSubscriptionStatus)
 
 
 def test_request_taken_back_is_decided_by_nobody() -> None:
-    for decide in (lambda row: row.validate(7, NOW), lambda row: row.refuse(7, "not needed", NOW)):
+    for decide in DECISIONS:
         row = subscription(REMOVED, None)
         with pytest.raises(TransitionNotAllowed):
             decide(row)

@@ -49,7 +49,7 @@ async def test_person_resets_by_the_link_and_the_answer(scope_of: ScopeOf, offic
     assert scope.actor == await sessions.actor_of(entry.token, now=clock.now, idle=office.session_idle)
     mailed = [("password_reset", person.login_email), ("password_changed", person.login_email)]
     assert await factories.mails() == mailed
-    events = [(event.type, event.actor_id) for event in await Event.all().order_by("id")]  # type: ignore[attr-defined]
+    events = [(event.type, event.actor_id) for event in await Event.all().order_by("id")]
     assert events == [("PasswordResetRequested", None), ("PasswordReset", person.id)]
     with pytest.raises(WrongCredentials):
         await entries.sign_in(scope_of(), person.login_email, PASSWORD)

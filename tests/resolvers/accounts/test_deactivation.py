@@ -96,7 +96,7 @@ async def test_person_leaves_and_every_way_in_is_closed(scope_of: ScopeOf, offic
     }
     event = await Event.get(type="AccountDeactivated")
     assert (event.before, event.after) == ({"state": "ACTIVE"}, {"state": "DEACTIVATED"})
-    assert event.actor_id == event.subject_id == person.id  # type: ignore[attr-defined]
+    assert event.actor_id == event.subject_id == person.id
 
 
 async def test_goodbye_goes_to_the_login_address_and_names_successors(scope_of: ScopeOf, clock: Clock) -> None:

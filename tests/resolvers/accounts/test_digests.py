@@ -274,7 +274,7 @@ async def test_a_mails_link_stops_them_once_and_leaves_an_event(
     await person.refresh_from_db()
     assert person.receive_activity_notifications is False
     (event,) = await Event.all()
-    assert (event.type, event.actor_id, event.subject_id) == ("ActivityNotificationsStopped", person.id, person.id)  # type: ignore[attr-defined]
+    assert (event.type, event.actor_id, event.subject_id) == ("ActivityNotificationsStopped", person.id, person.id)
     assert (event.before, event.after) == (
         {"receive_activity_notifications": True}, {"receive_activity_notifications": False}
     )  # fmt: skip

@@ -254,7 +254,7 @@ async def test_contact_address_changes_once_its_owner_follows_the_link(scope_of:
     assert (await factories.mails())[1:] == [("contact_email_changed", old)]
     assert await event("ContactEmailConfirmed") == ({"contact_email": old}, {"contact_email": "New@people.example"})
     confirmed = await Event.get(type="ContactEmailConfirmed")
-    assert confirmed.actor_id == person.id  # type: ignore[attr-defined]
+    assert confirmed.actor_id == person.id
     async with refused((InvalidToken, "token")):
         await profiles.confirm_contact_email(scope_of(), token)
     await assert_untold(token, sessions.hashed(token))

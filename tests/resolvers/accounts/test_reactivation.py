@@ -66,7 +66,7 @@ async def test_person_comes_back_by_the_link(scope_of: ScopeOf, office: Office, 
     assert await scope.roles() == {structure.id: Role.SIMPLE_USER}
     mailed = [message for message, _ in await factories.mails()]
     assert mailed == ["account_deactivated", "reactivation_link", "account_reactivated"]
-    events = [(event.type, event.actor_id) for event in await Event.all().order_by("id")]  # type: ignore[attr-defined]
+    events = [(event.type, event.actor_id) for event in await Event.all().order_by("id")]
     assert events[1:] == [("ReactivationRequested", None), ("AccountReactivated", person.id)]
 
 

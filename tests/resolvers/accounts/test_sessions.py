@@ -1,6 +1,7 @@
 """Sessions: how long they are good, listed and ended by their owner alone."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -74,7 +75,8 @@ async def test_unknown_token_stands_for_nobody(doors: Doors) -> None:
 async def test_session_of_a_suspended_account_stands_for_nobody(doors: Doors) -> None:
     person = await factories.person()
     entry = await doors.sign_in(person)
-    session, times = await Session.get(account=person), {"now": doors.office.clock(), "idle": doors.office.session_idle}
+    session = await Session.get(account=person)
+    times: dict[str, Any] = {"now": doors.office.clock(), "idle": doors.office.session_idle}
     assert {actor.account_id for actor in (await sessions.actors_of([session.id], **times)).values()} == {person.id}
     await Account.filter(id=person.id).update(state=AccountState.SUSPENDED)
     assert await doors.actor(entry) is None
@@ -165,7 +167,7 @@ async def test_twenty_first_session_ends_the_one_longest_unused(doors: Doors, cl
     assert [await doors.actor(entry) is None for entry in opened] == [False, True, *[False] * 18]
     event = await Event.get(type="OldestSessionEnded")
     assert event.before == {"device": "Firefox (Windows)", "source": "unknown"}
-    assert (event.actor_id, event.subject_id) == (person.id, person.id)  # type: ignore[attr-defined]
+    assert (event.actor_id, event.subject_id) == (person.id, person.id)
 
 
 async def test_sessions_that_are_over_make_room_untold(doors: Doors, clock: Clock) -> None:
@@ -189,7 +191,7 @@ async def test_support_ends_somebodys_sessions_and_devices_and_they_are_told_why
     assert [await doors.actor(entry) for entry in entries_of] == [None, None]
     assert await Device.filter(account_id=person.id).count() == 0
     event = await Event.get(type="SessionsEnded")
-    assert (event.actor_id, event.subject_id) == (support.id, person.id)  # type: ignore[attr-defined]
+    assert (event.actor_id, event.subject_id) == (support.id, person.id)
     assert event.after == {"count": 2, "reason": "Lost telephone"}
     assert (await factories.mails())[-1] == ("sessions_ended", person.login_email)
 

@@ -51,7 +51,7 @@ async def test_person_signs_in_whatever_the_case_of_the_address(doors: Doors, cl
     assert (await Account.get()).last_signed_in_at == clock.now
     assert session.user_agent == ("Firefox" * 60)[:255]
     event = await Event.get()
-    assert (event.type, event.actor_id, event.subject_id) == ("SignedIn", person.id, person.id)  # type: ignore[attr-defined]
+    assert (event.type, event.actor_id, event.subject_id) == ("SignedIn", person.id, person.id)
 
 
 @pytest.mark.parametrize("address", ["\0", "lea\0@people.example", "a" * 255, "a" * 100_000])
@@ -96,6 +96,7 @@ async def test_password_hashed_by_former_parameters_is_hashed_anew_at_a_sign_in(
     assert (await Account.get()).password_hash == former
     entry = await doors.sign_in(person)
     renewed = (await Account.get()).password_hash
+    assert renewed is not None
     assert renewed != former
     assert not passwords.needs_rehash(renewed)
     assert await doors.actor(entry) is not None

@@ -66,7 +66,7 @@ async def test_support_suspends_and_every_way_in_is_closed(
     event = await Event.get(type="AccountSuspended")
     assert (event.before, event.after) == ({"state": "ACTIVE"}, {"state": "SUSPENDED", "reason": "Reported\nby phone"})
     assert support.actor is not None
-    assert (event.actor_id, event.subject_id) == (support.actor.account_id, person.id)  # type: ignore[attr-defined]
+    assert (event.actor_id, event.subject_id) == (support.actor.account_id, person.id)
     with pytest.raises(AccountUnavailable):
         await entries.sign_in(scope_of(), person.login_email, PASSWORD)
     assert (await Attachment.get(structure_id=structure.id)).role is Role.PRINCIPAL_MANAGER

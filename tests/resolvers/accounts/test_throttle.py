@@ -209,5 +209,5 @@ async def test_next_sign_in_tells_how_many_failed_since_the_last(enter: Enter, c
     await enter(person, PASSWORD)  # type: ignore[misc]
     await enter(person, PASSWORD)  # type: ignore[misc]
     event = await Event.get(type="SignInsFailed")
-    assert (event.after, event.actor_id, event.subject_id) == ({"count": 15}, None, person.id)  # type: ignore[attr-defined]
+    assert (event.after, event.actor_id, event.subject_id) == ({"count": 15}, None, person.id)
     assert await factories.event_types() == ["SignedIn", "SignInsFailed", "SignedIn", "SignedIn"]

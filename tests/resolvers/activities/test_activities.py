@@ -101,7 +101,7 @@ async def test_integration_records_activities_each_with_its_event(
     assert [(event.type, event.activity_id, event.structure_id) for event in events] == [  # type: ignore[attr-defined]
         ("ActivityRecorded", row.id, row.structure_id) for row in rows
     ]
-    assert {(event.actor_id, event.subject_id) for event in events} == {(None, None)}  # type: ignore[attr-defined]
+    assert {(event.actor_id, event.subject_id) for event in events} == {(None, None)}
     assert events[0].after == {"kind": "EVENT", "title": "Facture 7 reçue", "integration": "erp"}
     assert await factories.mails() == []
     await invariants.check(clock.now)

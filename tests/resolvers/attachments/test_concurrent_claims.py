@@ -1,6 +1,8 @@
 """Claims and offers at the same instant as whatever else moves a seat: one of them comes first, the other sees it."""
 
+from collections.abc import Callable, Coroutine
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -196,7 +198,7 @@ async def test_acceptance_and_whatever_ends_the_offer_at_once_come_to_one(
 ) -> None:
     offer_id = await offers.offer(scope_of(house.principal), house.structure.id, house.simple.id)
     await away(house, clock)
-    acts = {
+    acts: dict[str, Callable[[], Coroutine[Any, Any, object]]] = {
         "accept": lambda: offers.accept(scope_of(house.simple), offer_id),
         "decline": lambda: offers.decline(scope_of(house.simple), offer_id),
         "withdraw": lambda: offers.withdraw(scope_of(house.principal), offer_id),

@@ -1,6 +1,8 @@
 """Many people after one seat at the same instant: it never doubles and is never empty."""
 
 import random
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import pytest
 
@@ -227,17 +229,14 @@ async def test_manager_who_leaves_while_a_seat_moves_is_not_written_to(
 
     support, mine = await factories.person(platform_role=PlatformRole.SUPPORT), scope_of(house.principal)
     structure, successor = house.structure.id, house.simple.id
-    await overtaken(
-        house.secondary,
-        {
-            "suspension": lambda: accounts.suspend(scope_of(support), house.principal.id, "abuse"),
-            "transfer": lambda: principal_manager.transfer(mine, structure, successor),
-            "deactivation": lambda: deactivation.deactivate(
-                mine, confirm=True, successor_for_all=successor, successions=[]
-            ),
-            "end of the structure": lambda: structures.update(mine, structure, {"status": StructureStatus.INACTIVE}),
-        }[act](),
-        leave,
-    )
+    acts: dict[str, Callable[[], Coroutine[Any, Any, object]]] = {
+        "suspension": lambda: accounts.suspend(scope_of(support), house.principal.id, "abuse"),
+        "transfer": lambda: principal_manager.transfer(mine, structure, successor),
+        "deactivation": lambda: deactivation.deactivate(
+            mine, confirm=True, successor_for_all=successor, successions=[]
+        ),
+        "end of the structure": lambda: structures.update(mine, structure, {"status": StructureStatus.INACTIVE}),
+    }
+    await overtaken(house.secondary, acts[act](), leave)
     assert await Mail.all().count() > 0
     assert await Mail.filter(account_id=house.secondary.id).count() == 0

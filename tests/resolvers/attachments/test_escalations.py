@@ -129,7 +129,7 @@ async def test_every_active_account_of_support_is_told(
         "by": "Léa Marchand", "since": "2027-03-15", "comment": "Personne\nne répond",
     }  # fmt: skip
     event = await Event.get()
-    assert (event.type, event.actor_id, event.subject_id) == ("AttachmentEscalated", lea.id, lea.id)  # type: ignore[attr-defined]
+    assert (event.type, event.actor_id, event.subject_id) == ("AttachmentEscalated", lea.id, lea.id)
     assert event.after == event.before | {"message": "Personne\nne répond"}
 
 

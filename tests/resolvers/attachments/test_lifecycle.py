@@ -61,7 +61,7 @@ async def test_manager_stops_an_attachment_and_brings_it_back(house: House, scop
     assert told(await lifecycle.reactivate(scope, [link.id])) == [[(TransitionNotAllowed, "ids", "0")]]
     assert await factories.event_types() == ["AttachmentDeactivated", "AttachmentReactivated"]
     event = await Event.get(type="AttachmentDeactivated")
-    assert (event.actor_id, event.subject_id) == (house.secondary.id, house.simple.id)  # type: ignore[attr-defined]
+    assert (event.actor_id, event.subject_id) == (house.secondary.id, house.simple.id)
     assert (event.before["status"], event.after["status"], event.after["reason"]) == (
         "VALIDATED",
         "DEACTIVATED",

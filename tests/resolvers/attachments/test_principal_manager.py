@@ -265,7 +265,7 @@ async def test_support_fills_the_seat_of_a_suspended_holder(
     assert seat.is_valid_on(support.today())
     assert await live_spaces(named, house.structure) == GIVEN_TO_MANAGERS
     event = await Event.get(type="PrincipalManagerAppointed")
-    assert (event.subject_id, event.after["reason"], event.before["principal_id"]) == (  # type: ignore[attr-defined]
+    assert (event.subject_id, event.after["reason"], event.before["principal_id"]) == (
         named.id, "ticket 12", house.principal.id,
     )  # fmt: skip
     mails = [(mail.address, mail.payload) for mail in await Mail.all().order_by("id")]

@@ -3,7 +3,7 @@
 import pytest
 
 from models.errors.errors import NotFound, TooMany
-from resolvers.attachments.targets import Outcome, each
+from resolvers.bulk import Outcome, each
 
 
 async def act(id: int | None, path: tuple[str, ...]) -> int:

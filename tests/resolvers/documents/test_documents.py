@@ -22,11 +22,12 @@ from models.errors.errors import (
 from models.events.events import Event
 from resolvers import storage
 from resolvers.documents import documents, downloads, sweeps
+from resolvers.documents.documents import Upload
 from resolvers.storage import Store
 from tests.conftest import Clock
 from tests.resolvers.support.crowds import MANY, ScopeOf, kinds, together
 from tests.resolvers.support.files import PDF, SMALL, stored, storing, upload
-from tests.resolvers.support.mailbox import refused
+from tests.resolvers.support.mailbox import Problem, refused
 from tests.support import factories, invariants
 
 RIB = DocumentType.RIB
@@ -64,7 +65,7 @@ async def test_owner_adds_a_document_that_is_stored_and_told(
 
 async def test_everything_wrong_is_told_at_once_and_nothing_is_kept(db: str, scope_of: ScopeOf, store: Store) -> None:
     scope = storing(scope_of(await factories.person()), store)
-    cases = [
+    cases: list[tuple[Upload, str, list[Problem]]] = [
         (upload("a.exe"), " ", [(Missing, "designation"), (FileTypeNotAllowed, "file")]),
         (upload("a.pdf", b""), "x" * 101, [(TooLong, "designation"), (FileEmpty, "file")]),
         (upload("a.png"), "D", [(FileContentMismatch, "file")]),

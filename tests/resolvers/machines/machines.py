@@ -230,7 +230,7 @@ class Machine(RuleBasedStateMachine):
             self.person_of(login).links[purpose] = (self.issued[-1], self.clock.now + LINK_LIFE)
         await self._learn_ids()
         actor = self.person_of(by) if isinstance(by, str) else by
-        named = {event.actor_id for event in new_events}  # type: ignore[attr-defined]
+        named = {event.actor_id for event in new_events}
         assert named <= {actor.id if actor else None}, [event.type for event in new_events]
         await self._agree()
         await invariants.check(self.clock.now)

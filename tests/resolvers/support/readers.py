@@ -57,8 +57,8 @@ class World:
         entitled, narrowed = defaultdict(set), defaultdict(set)
         for service in await AttachmentService.all():
             entitled[service.attachment_id].add(service.service_id)
-        for service in await SubscriptionService.all():
-            narrowed[service.subscription_id].add(service.service_id)
+        for kept in await SubscriptionService.all():
+            narrowed[kept.subscription_id].add(kept.service_id)
         subscriptions = defaultdict(list)
         for row in await SpaceSubscription.all():
             subscriptions[row.user_id, row.structure_id].append(row)

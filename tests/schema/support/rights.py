@@ -21,6 +21,12 @@ SUPPORT: Answers = ("UNAUTHENTICATED", "FORBIDDEN", "FORBIDDEN", "FORBIDDEN", "F
 Row = tuple[Callable[[World], str], Answers]
 
 
+def _principal(world: World) -> str:
+    principal = world.viewers["principal"]
+    assert principal is not None
+    return world.id(principal)
+
+
 def bulk(
     name: str, which: Callable[[World], Attachment | SpaceSubscription | Document], more: str = ""
 ) -> Callable[[World], str]:
@@ -296,13 +302,11 @@ FIELDS: dict[str, Row] = {
         SEEN,
     ),
     "User.contactEmail": (
-        lambda w: f'node(id: "{ids.encode("User", w.viewers["principal"].id)}") {{ ... on User {{ contactEmail }} }}',  # type: ignore[union-attr]
+        lambda w: f'node(id: "{_principal(w)}") {{ ... on User {{ contactEmail }} }}',
         ("UNAUTHENTICATED", "null", "ok", "ok", "ok", "ok"),
     ),
     "User.postalAddress": (
-        lambda w: (
-            f'node(id: "{ids.encode("User", w.viewers["principal"].id)}") {{ ... on User {{ postalAddress {{ city }} }} }}'
-        ),  # type: ignore[union-attr]
+        lambda w: f'node(id: "{_principal(w)}") {{ ... on User {{ postalAddress {{ city }} }} }}',
         ("UNAUTHENTICATED", "null", "null", "ok", "ok", "ok"),
     ),
 }
