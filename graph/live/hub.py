@@ -43,7 +43,7 @@ class Live:
     """One process's streams: executions, the broadcast, the entrance by which readers come, and their connections."""
 
     def __init__(self, executions: Executions, entrance: Authentication, metrics: Metrics, wakeups: Wakeups) -> None:
-        self._wakings = wakeups
+        self._wakeups = wakeups
         self._tasks: list[asyncio.Task[None]] = []
         self.executions = executions
         self.entrance = entrance
@@ -60,7 +60,7 @@ class Live:
         """
         await self.broadcast.begin()
         watch = RightsWatch(self.broadcast)
-        running = (self.broadcast.run(), watch.run(), self._wakings.run(self.broadcast.wake), self.ping())
+        running = (self.broadcast.run(), watch.run(), self._wakeups.run(self.broadcast.wake), self.ping())
         self._tasks = [asyncio.create_task(work) for work in running]
 
     async def stop(self) -> None:

@@ -173,7 +173,7 @@ async def test_a_silent_scanner_lets_documents_wait_and_nobody_else(tmp_path: Pa
 
 
 async def _until_told(client: httpx.AsyncClient, away: str) -> None:
-    while f'rattache_redis_away{{use="wakeups"}} {away}\n' not in (await client.get("/metrics")).text:
+    while f'rattache_redis_away{{use="wakings"}} {away}\n' not in (await client.get("/metrics")).text:
         await asyncio.sleep(0.2)
 
 

@@ -21,7 +21,7 @@ REDIS = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379")
 
 @asynccontextmanager
 async def running(url: str, redis: str | None = None) -> AsyncIterator[tuple[Wakeups, asyncio.Event]]:
-    """The wakings of one process, and what they set."""
+    """The wakeups of one process, and what they set."""
     wakeups = Wakeups(url, redis)
     async with run(wakeups) as woken:
         yield wakeups, woken
