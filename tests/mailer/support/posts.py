@@ -68,6 +68,11 @@ class Post:
         for task in self._open:
             task.cancel()
 
+    async def hung_up(self) -> None:
+        """Close every connection, and see it closed."""
+        self.hang_up()
+        await asyncio.gather(*self._open, return_exceptions=True)
+
 
 class _Conversation:
     def __init__(self, post: Post, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -152,5 +157,6 @@ async def opened(post: Post, port: int = 0) -> AsyncIterator[Post]:
         yield post
     finally:
         server.close()
-        post.hang_up()
+        await asyncio.sleep(0.05)  # who was let in just now is served, and hung up on like the others
+        await post.hung_up()
         await server.wait_closed()
